@@ -1,0 +1,120 @@
+"""Names of the lake's tables, columns and paths: what the job writes and every reader relies on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+OUTCOMES = (
+    "applied",
+    "unchanged",
+    "duplicate",
+    "superseded",
+    "quarantined",
+    "control",
+    "tombstone",
+)
+
+REASONS = (
+    "BAD_JSON",
+    "BAD_ENVELOPE",
+    "BAD_TYPE",
+    "NULL_KEY",
+    "NO_SEQUENCE",
+    "UNKNOWN_OPERATION",
+    "WRONG_TABLE",
+    "RULE_ERROR",
+    "TRANSFORM_ERROR",
+)
+"""Why a message is refused, when it is not the id of a rule of tables.yaml."""
+
+HISTORY_COLUMNS = {
+    "_effective_from": "timestamp",
+    "_effective_to": "timestamp",
+    "_is_current": "boolean",
+    "_ingested_at": "timestamp",
+}
+"""Columns after the data columns in `{delta}/{table}`."""
+
+QUARANTINE_COLUMNS = {
+    "_failed_rule": "string",
+    "_failed_rules": "array<struct<id:string,type:string,column:string,params:string,actual:string>>",
+    "_quarantined_at": "timestamp",
+    "_raw_value": "string",
+    "_topic": "string",
+    "_partition": "int",
+    "_offset": "bigint",
+    "_kafka_timestamp": "timestamp",
+    "_operation": "string",
+    "_config_hash": "string",
+    "_application_id": "string",
+    "_batch_id": "bigint",
+}
+"""Columns after the data columns in `{quarantine}/{table}`; the first failed rule leads."""
+
+METRIC_COLUMNS = {
+    "table_name": "string",
+    "batch_id": "bigint",
+    "metric_name": "string",
+    "column_name": "string",
+    "metric_value": "double",
+    "threshold": "double",
+    "passed": "boolean",
+    "timestamp": "timestamp",
+    "severity": "string",
+    "rule_id": "string",
+}
+"""Columns of `{delta}/dq_metrics`, the internal table of tables.yaml."""
+
+BATCH_COLUMNS = {
+    "table_name": "string",
+    "batch_id": "bigint",
+    "processed_at": "timestamp",
+    "config_hash": "string",
+    "consumed": "bigint",
+    **dict.fromkeys(OUTCOMES, "bigint"),
+    "application_id": "string",
+    "source": "string",
+    "topic": "string",
+    "offsets": "string",
+    "history_version": "bigint",
+    "watermark": "string",
+}
+"""Columns of `{delta}/_batches`; `offsets` is JSON {partition: [first, end)}, `source` a file or `kafka`."""
+
+METRICS_TABLE = "dq_metrics"
+
+
+@dataclass(frozen=True)
+class LakePaths:
+    """Where a lake's tables lie: a folder or an s3:// prefix each for data and quarantine."""
+
+    delta: str
+    quarantine_root: str
+
+    @classmethod
+    def below(cls, lake: str) -> LakePaths:
+        """Give the layout of a local lake folder."""
+        root = lake.rstrip("/")
+        return cls(delta=f"{root}/delta", quarantine_root=f"{root}/quarantine")
+
+    def history(self, table: str) -> str:
+        """Give the SCD2 table of a source table."""
+        return f"{self.delta}/{table}"
+
+    def changes(self, table: str) -> str:
+        """Give the change ledger of a source table."""
+        return f"{self.delta}/_changes/{table}"
+
+    @property
+    def batches(self) -> str:
+        """Give the batch log of all tables."""
+        return f"{self.delta}/_batches"
+
+    @property
+    def metrics(self) -> str:
+        """Give the metrics table."""
+        return f"{self.delta}/{METRICS_TABLE}"
+
+    def quarantine(self, table: str) -> str:
+        """Give the quarantine table of a source table."""
+        return f"{self.quarantine_root}/{table}"
