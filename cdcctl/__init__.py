@@ -1,0 +1,1 @@
+"""The operator tool: everything that is printed or asked happens here."""

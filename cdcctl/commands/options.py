@@ -1,0 +1,30 @@
+"""Options that several commands share, so that they mean the same everywhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cdcctl.ui.output import OutputFormat
+
+DEFAULT_CONFIG = Path("config/tables.yaml")
+
+ConfigOption = Annotated[
+    Path, typer.Option("--config", "-c", help="The pipeline's tables.yaml.", envvar="CDCCTL_CONFIG")
+]
+OutputOption = Annotated[
+    OutputFormat, typer.Option("--output", "-o", help="How the answer is printed.")
+]
+LakeOption = Annotated[
+    Path | None, typer.Option("--lake", help="A lake folder, as `local run --lake` writes it.")
+]
+LocalOption = Annotated[
+    bool, typer.Option("--local", help="The lake of the local stack (`cdcctl local up`).")
+]
+LocalDirOption = Annotated[
+    Path,
+    typer.Option("--dir", help="Folder of the local stack.", envvar="CDCCTL_LOCAL_DIR"),
+]
+DEFAULT_LOCAL_DIR = Path(".cdcctl/local")

@@ -1,0 +1,1 @@
+"""Reads lake tables; the only importer of deltalake."""

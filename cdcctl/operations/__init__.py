@@ -1,0 +1,1 @@
+"""What the tool can do, as functions: a request in, a report out."""

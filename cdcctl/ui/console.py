@@ -1,0 +1,81 @@
+"""The terminal: colour, width, and where data and progress go."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What the operator asked for on the command line."""
+
+    color: bool = True
+    quiet: bool = False
+    interactive: bool = True
+
+
+_choices = Choices()
+
+
+def configure(*, color: bool = True, quiet: bool = False, interactive: bool = True) -> None:
+    """Set the process-wide switches of the command line."""
+    global _choices
+    _choices = Choices(color=color, quiet=quiet, interactive=interactive)
+
+
+def is_quiet() -> bool:
+    """Tell whether progress is unwanted."""
+    return _choices.quiet
+
+
+def may_ask() -> bool:
+    """Tell whether a question would reach a person."""
+    return _choices.interactive and sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def has_color(stream: TextIO) -> bool:
+    """Tell whether colour is wanted on a stream: never off a terminal, nor with NO_COLOR."""
+    if not _choices.color or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return False
+    return stream.isatty()
+
+
+def is_animated() -> bool:
+    """Tell whether progress may redraw lines on stderr."""
+    return sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and not _choices.quiet
+
+
+def stdout() -> Console:
+    """Open the console for data."""
+    return _console(sys.stdout)
+
+
+def stderr() -> Console:
+    """Open the console for progress, warnings and questions."""
+    return _console(sys.stderr)
+
+
+def _console(stream: TextIO) -> Console:
+    from rich.console import Console
+
+    color = has_color(stream)
+    return Console(
+        file=stream,
+        color_system="auto" if color else None,
+        no_color=not color,
+        highlight=False,
+        emoji=False,
+        legacy_windows=False,
+    )
+
+
+def warn(text: str) -> None:
+    """Print a warning on stderr."""
+    mark = "\x1b[33mwarning:\x1b[0m" if has_color(sys.stderr) else "warning:"
+    sys.stderr.write(f"{mark} {text}\n")

@@ -1,0 +1,37 @@
+"""Prints an error: for a person, or as JSON beside JSON output. No rich: an error must be quick."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING
+
+from cdcctl.ui.console import has_color
+
+if TYPE_CHECKING:
+    from cdcctl.errors import CdcctlError
+
+
+def show(error: CdcctlError, *, machine: bool = False) -> None:
+    """Write one error to stderr."""
+    sys.stdout.flush()
+    if machine:
+        sys.stderr.write(json.dumps(error.as_document(), ensure_ascii=False) + "\n")
+    else:
+        sys.stderr.write(text(error, color=has_color(sys.stderr)))
+    sys.stderr.flush()
+
+
+def text(error: CdcctlError, *, color: bool = False) -> str:
+    """Give the lines of one error: what, why, fix, log."""
+    head = f"error[{error.code}]:"
+    lines = [f"\x1b[1;31m{head}\x1b[0m {error.what}" if color else f"{head} {error.what}"]
+    if error.location:
+        lines.append(f"  --> {error.location}")
+    log = str(error.log) if error.log is not None else ""
+    for label, value in (("why", error.why), ("fix", error.fix), ("log", log)):
+        if value:
+            first, *others = value.splitlines()
+            lines.append(f"  {label}:  {first}")
+            lines += [f"        {line}" for line in others]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,122 @@
+"""Machine output: one versioned envelope for JSON, records for JSON lines and CSV."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from importlib.resources import files
+from typing import Any
+
+from cdcctl.ui import console
+
+
+class OutputFormat(StrEnum):
+    """What `-o` accepts."""
+
+    table = "table"
+    json = "json"
+    jsonl = "jsonl"
+    csv = "csv"
+
+
+@dataclass(frozen=True)
+class Document:
+    """What a command found: `data` for JSON, flat `records` of it for JSON lines and CSV."""
+
+    schema: str
+    """Name and version without the tool's: `quarantine-rows/v1`."""
+    data: Any
+    records: Sequence[Mapping[str, Any]]
+    columns: Sequence[str] = ()
+    """Columns of the CSV, for the header of an empty answer; default: those of the records."""
+    warnings: Sequence[str] = ()
+
+
+def write(document: Document, output: OutputFormat, show: Callable[[], None]) -> None:
+    """Write a document in the chosen format; `show` draws it for a person."""
+    match output:
+        case OutputFormat.json:
+            write_json(document.schema, document.data, document.warnings)
+            return
+        case OutputFormat.jsonl:
+            write_lines(document.records)
+        case OutputFormat.csv:
+            _write_csv(document)
+        case OutputFormat.table:
+            show()
+    for warning in document.warnings:
+        console.warn(warning)
+
+
+def write_json(schema: str, data: Any, warnings: Sequence[str] = ()) -> None:
+    """Write the envelope; its shape is shipped as `cdcctl/ui/schemas/<name>.v1.json`."""
+    envelope = {"schema": f"cdcctl/{schema}", "data": data, "warnings": list(warnings)}
+    sys.stdout.write(json.dumps(envelope, default=_plain, ensure_ascii=False, indent=2) + "\n")
+
+
+def write_lines(records: Iterable[Mapping[str, Any]]) -> None:
+    """Write one JSON object a line, each as soon as it is known."""
+    for record in records:
+        sys.stdout.write(json.dumps(record, default=_plain, ensure_ascii=False) + "\n")
+        sys.stdout.flush()
+
+
+def schema_of(name: str) -> dict[str, Any]:
+    """Read the JSON Schema of a document, such as `quarantine-rows/v1`."""
+    source = files("cdcctl.ui") / "schemas" / f"{name.replace('/', '.')}.json"
+    loaded: dict[str, Any] = json.loads(source.read_text(encoding="utf-8"))
+    return loaded
+
+
+def machine_time(value: datetime) -> str:
+    """Spell a time as ISO 8601 in UTC; a time without zone is UTC."""
+    aware = value if value.tzinfo is not None else value.replace(tzinfo=UTC)
+    return aware.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _write_csv(document: Document) -> None:
+    import csv
+
+    columns = list(document.columns) or list(
+        dict.fromkeys(key for row in document.records for key in row)
+    )
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(columns)
+    for record in document.records:
+        writer.writerow([_cell(record.get(column)) for column in columns])
+
+
+def _cell(value: Any) -> str:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "true" if value else "false"
+        case str():
+            return value
+        case dict() | list() | tuple():
+            return json.dumps(value, default=_plain, ensure_ascii=False)
+        case datetime() | date() | Decimal():
+            return str(_plain(value))
+        case _:
+            return str(value)
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case datetime():
+            return machine_time(value)
+        case date():
+            return value.isoformat()
+        case Decimal():
+            # A JSON number would pass through a double in most readers and lose digits.
+            return format(value, "f")
+        case bytes():
+            return value.hex()
+        case _:
+            raise TypeError(f"{type(value).__name__} has no JSON form")

@@ -1,0 +1,127 @@
+"""Progress of an operation on stderr: a live line on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol
+
+from cdcctl.ui import console
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bars
+    from rich.progress import TaskID
+
+HEARTBEAT_SECONDS = 60.0
+
+
+class Progress(Protocol):
+    """What an operation may say while it works."""
+
+    def step(self, text: str) -> None:
+        """Begin the next step; the one before it is done."""
+
+    def advance(self, done: int, total: int | None = None) -> None:
+        """Say how much of the current step is done."""
+
+
+class SilentProgress:
+    """Says nothing: `-q`, and callers that report in their own way."""
+
+    def step(self, text: str) -> None:
+        """Say nothing."""
+
+    def advance(self, done: int, total: int | None = None) -> None:
+        """Say nothing."""
+
+
+class LineProgress:
+    """One line per step, and a sign of life each minute: a CI system ends a silent job."""
+
+    def __init__(self) -> None:
+        self._text = ""
+        self._said_at = time.monotonic()
+
+    def step(self, text: str) -> None:
+        """Print the step."""
+        self._text = text
+        self._say(text)
+
+    def advance(self, done: int, total: int | None = None) -> None:
+        """Print how far the step is, at most once a minute."""
+        if time.monotonic() - self._said_at >= HEARTBEAT_SECONDS:
+            self._say(f"{self._text}: {_share(done, total)}")
+
+    def _say(self, text: str) -> None:
+        self._said_at = time.monotonic()
+        sys.stderr.write(text + "\n")
+        sys.stderr.flush()
+
+
+class LiveProgress:
+    """A spinner and a bar for the current step; finished steps stay above it with their time."""
+
+    def __init__(self, bars: Bars) -> None:
+        self._bars = bars
+        self._task: TaskID | None = None
+        self._text = ""
+        self._began_at = time.monotonic()
+
+    def step(self, text: str) -> None:
+        """Close the current step and begin the next."""
+        self.close()
+        self._text = text
+        self._began_at = time.monotonic()
+        self._task = self._bars.add_task(text, total=None)
+
+    def advance(self, done: int, total: int | None = None) -> None:
+        """Move the bar of the current step."""
+        if self._task is not None:
+            self._bars.update(self._task, completed=done, total=total)
+
+    def close(self) -> None:
+        """Leave the finished step on the screen."""
+        if self._task is None:
+            return
+        self._bars.remove_task(self._task)
+        self._task = None
+        seconds = time.monotonic() - self._began_at
+        self._bars.console.print(
+            f"[green]✔[/green] {_escaped(self._text)} [dim]{seconds:.1f} s[/dim]"
+        )
+
+
+@contextmanager
+def open_progress() -> Iterator[Progress]:
+    """Give the progress that fits where stderr goes."""
+    if console.is_quiet():
+        yield SilentProgress()
+        return
+    if not console.is_animated():
+        yield LineProgress()
+        return
+    from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bars
+
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=20),
+        TimeElapsedColumn(),
+    )
+    with Bars(*columns, console=console.stderr(), transient=True, refresh_per_second=4) as bars:
+        live = LiveProgress(bars)
+        yield live
+        live.close()
+
+
+def _share(done: int, total: int | None) -> str:
+    return f"{done:,}" if not total else f"{done:,} of {total:,}"
+
+
+def _escaped(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)

@@ -1,0 +1,89 @@
+"""Tables and small drawings for a terminal of 80 columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from cdcctl.ui.console import stdout
+
+Cell = str | Text
+_BARS = "▁▂▃▄▅▆▇█"
+
+
+@dataclass(frozen=True)
+class Heading:
+    """One column of a table."""
+
+    title: str
+    align: Literal["left", "right"] = "left"
+    is_wide: bool = False
+    """Takes what the other columns leave and breaks its text over lines."""
+    style: str = ""
+
+
+def table(headings: Sequence[Heading], rows: Iterable[Sequence[Cell]]) -> Table:
+    """Build a borderless table; a short column keeps its width, a wide one wraps."""
+    drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
+    for heading in headings:
+        drawn.add_column(
+            heading.title,
+            justify=heading.align,
+            overflow="fold",
+            no_wrap=not heading.is_wide,
+            ratio=1 if heading.is_wide else None,
+            style=heading.style,
+        )
+    for row in rows:
+        drawn.add_row(*(cell if isinstance(cell, Text) else Text(cell) for cell in row))
+    return drawn
+
+
+def show(*parts: Table | Text | str) -> None:
+    """Print to stdout; strings are printed as they are, without markup."""
+    console = stdout()
+    for part in parts:
+        console.print(Text(part) if isinstance(part, str) else part)
+
+
+def sparkline(values: Sequence[float | None]) -> str:
+    """Draw numbers as bars between the smallest and the largest; a gap is a space."""
+    known = [value for value in values if value is not None]
+    if not known:
+        return ""
+    low, high = min(known), max(known)
+    span = high - low
+    steps = len(_BARS) - 1
+
+    def bar(value: float | None) -> str:
+        if value is None:
+            return " "
+        return _BARS[round((value - low) / span * steps)] if span else _BARS[steps // 2]
+
+    return "".join(bar(value) for value in values)
+
+
+def ago(moment: datetime, now: datetime) -> str:
+    """Say how long before `now` a moment lies: 5 s, 12 min, 3 h, 2 d."""
+    seconds = int((now - _aware(moment)).total_seconds())
+    if seconds < 0:
+        return local_time(moment)
+    for limit, size, unit in ((120, 1, "s"), (7200, 60, "min"), (172800, 3600, "h")):
+        if seconds < limit:
+            return f"{seconds // size} {unit} ago"
+    return f"{seconds // 86400} d ago"
+
+
+def local_time(moment: datetime) -> str:
+    """Spell a moment in the machine's time zone, to the second."""
+    return _aware(moment).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _aware(moment: datetime) -> datetime:
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
