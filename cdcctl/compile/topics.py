@@ -36,7 +36,7 @@ class Topic:
 def topics(pipeline: Pipeline, brokers: int = BROKERS) -> tuple[Topic, ...]:
     """Give the topics of a cluster of `brokers`; tables that share a topic share one entry.
 
-    A job that is down for a week still finds its rows. With three brokers one may fail without loss.
+    A job that is down for a week still finds its rows; one of three brokers may fail without loss.
     """
     replication = min(brokers, 3)
     configs = {
