@@ -1,0 +1,3 @@
+"""An independent judge of the lake: semantics of the history in plain Python, nothing of the
+engine.
+"""
