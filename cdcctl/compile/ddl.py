@@ -5,8 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from cdcctl.compile.source_types import default_source_type, may_be_toasted, source_type
 from glue_job.contract.model import Column, Pipeline, Table
+from glue_job.contract.source_types import SourceType
+from glue_job.contract.types import DataType
+
+_BY_LAKE_TYPE = {
+    "integer": "integer",
+    "long": "bigint",
+    "double": "double precision",
+    # `text` is a LOB to DMS, which cuts it at the task's LobMaxSize; a bounded varchar is not.
+    "string": "varchar(255)",
+    "boolean": "boolean",
+    "timestamp": "timestamp with time zone",
+    "date": "date",
+}
+
+TOAST_CHARACTERS = 500
+"""A row of up to 2 kB stays in line; this many characters of four bytes reach that."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +56,7 @@ def ddl_script(pipeline: Pipeline) -> str:
 
 def replica_identity_note(schema: str, table: Table) -> str:
     """Warn, as SQL comments, where PostgreSQL may leave large values out of an update."""
-    large = [column.name for column in table.schema if may_be_toasted(column_source_type(column))]
+    large = [column.name for column in table.schema if may_be_toasted(column)]
     if not large:
         return ""
     return (
@@ -55,7 +70,23 @@ def column_source_type(column: Column) -> str:
     """Give the PostgreSQL type of a column: its `source_type`, else the one of its lake type."""
     if column.source_type is None:
         return default_source_type(column.type)
-    return source_type(column.source_type)
+    SourceType.parse(column.source_type)
+    return " ".join(column.source_type.lower().split())
+
+
+def default_source_type(data_type: DataType) -> str:
+    """Give the PostgreSQL type of a column that names none."""
+    if data_type.name == "decimal":
+        return f"numeric({data_type.precision},{data_type.scale})"
+    return _BY_LAKE_TYPE[data_type.name]
+
+
+def may_be_toasted(column: Column) -> bool:
+    """Tell whether PostgreSQL may leave an unchanged value of a column out of an update."""
+    kind = SourceType.parse(column_source_type(column))
+    if kind.name == "varchar":
+        return not kind.arguments or kind.arguments[0] >= TOAST_CHARACTERS
+    return kind.is_array or kind.name in {"text", "citext", "json", "jsonb", "xml", "bytea"}
 
 
 def quoted(identifier: str) -> str:
