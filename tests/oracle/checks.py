@@ -129,7 +129,7 @@ def _round(value: Any, params: Mapping[str, Any]) -> Any:
 
 
 def _mask_pii(value: str, params: Mapping[str, Any]) -> str:
-    """"`555-0101` -> `555-****`; a value no longer than `visible_chars` is masked whole"."""
+    """ "`555-0101` -> `555-****`; a value no longer than `visible_chars` is masked whole"."""
     visible = params.get("visible_chars", 4)
     if len(value) <= visible:
         return "*" * len(value)

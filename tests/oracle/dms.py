@@ -79,7 +79,12 @@ def json_text(value: Any) -> str:
 
 
 def line(
-    topic: str, partition: int, offset: int, timestamp: int, value: str | None, key: str | None = None
+    topic: str,
+    partition: int,
+    offset: int,
+    timestamp: int,
+    value: str | None,
+    key: str | None = None,
 ) -> dict[str, Any]:
     """Give one line of a batch file."""
     return {

@@ -114,15 +114,17 @@ def place_load(load: Entry, changes: list[Entry]) -> Placed:
     return Placed(load, followed.position, max(load.event.time, followed.time))
 
 
-def is_stale(index: int, line: list[Placed]) -> bool:
+def hidden_since(index: int, line: list[Placed]) -> datetime | None:
     """ "It shows only until the effective time of the next CDC event; if that is not later it never
-    shows".
+    shows": give the time of that event, None for whatever shows.
     """
     if not line[index].entry.event.is_load:
-        return False
+        return None
     following = (placed for placed in line[index + 1 :] if not placed.entry.event.is_load)
     next_change = next(following, None)
-    return next_change is not None and next_change.time <= line[index].time
+    if next_change is None or next_change.time > line[index].time:
+        return None
+    return next_change.time
 
 
 # --- states -------------------------------------------------------------------------------------
@@ -193,6 +195,8 @@ class Timeline:
 
     moments: tuple[Moment, ...] = ()
     versions: tuple[Version, ...] = ()
+    hidden: tuple[tuple[Entry, datetime], ...] = ()
+    """Loads that do not show, each with the time of the change that hides it."""
 
     def version_at(self, time: datetime) -> Version | None:
         """Find the row whose [from, to) holds the time."""
@@ -212,7 +216,7 @@ def net_moments(line: list[Placed], states: list[State]) -> list[Moment]:
     """
     moments: dict[datetime, Moment] = {}
     for index, (placed, state) in enumerate(zip(line, states, strict=True)):
-        if not is_stale(index, line):
+        if hidden_since(index, line) is None:
             moments[placed.time] = Moment(placed.time, state, placed.entry)
     return sorted(moments.values(), key=lambda moment: moment.time)
 
@@ -240,7 +244,9 @@ def build_timeline(line: list[Placed], states: list[State], table: Table) -> Tim
         is_open = moment.state is not None
         if moment.state is not None:
             versions.append(Version(moment.time, None, moment.state, [moment]))
-    return Timeline(tuple(moments), tuple(versions))
+    since = [(placed.entry, hidden_since(index, line)) for index, placed in enumerate(line)]
+    hidden = tuple((entry, time) for entry, time in since if time is not None)
+    return Timeline(tuple(moments), tuple(versions), hidden)
 
 
 # --- outcomes -----------------------------------------------------------------------------------
@@ -277,10 +283,19 @@ def changed_some_version(moment: Moment, before: Timeline, after: Timeline, tabl
         now = (after.has_boundary(moment.time), tracked(new.state if new else None, table))
         if was != now:
             return True
+    if made_a_load_vanish(moment, before, after):
+        return True
     if new is None or new.moments[-1] != moment:
         return False
     lent_by_earlier = len(new.moments) > 1 and new.moments[-2].state == moment.state
     return not lent_by_earlier and (old is None or old.state != new.state)
+
+
+def made_a_load_vanish(moment: Moment, before: Timeline, after: Timeline) -> bool:
+    """ "or vanishes if it already did" show: the change that hides a load changed its version."""
+    hides = [entry for entry, time in after.hidden if time == moment.time]
+    shown = [of_load.time for of_load in before.moments if of_load.last in hides]
+    return any(before.has_boundary(time) for time in shown)
 
 
 # --- the lake -----------------------------------------------------------------------------------
