@@ -9,6 +9,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from glue_job.contract.types import SIMPLE_TYPES, DataType
+
 if TYPE_CHECKING:
     from glue_job.contract.model import Column, Table
 
@@ -171,6 +173,44 @@ class Values(Parameter):
         """Give the schema of a list without repetitions."""
         item = {"type": ["string", "number", "boolean"]}
         return {"type": "array", "items": item, "minItems": 1, "uniqueItems": True}
+
+
+class Flag(Parameter):
+    """Yes or no."""
+
+    kind = "true or false"
+
+    def accepts(self, value: object) -> bool:
+        """Accept booleans."""
+        return isinstance(value, bool)
+
+    def schema(self) -> Schema:
+        """Give the schema of a boolean."""
+        return {"type": "boolean"}
+
+
+class TypeName(Parameter):
+    """A column type of tables.yaml."""
+
+    kind = "a column type such as integer or decimal(10,2)"
+
+    def accepts(self, value: object) -> bool:
+        """Accept the types that the contract knows."""
+        if not isinstance(value, str):
+            return False
+        try:
+            DataType.parse(value)
+        except ValueError:
+            return False
+        return True
+
+    def schema(self) -> Schema:
+        """Give the schema of a type's spelling."""
+        names = "|".join(SIMPLE_TYPES)
+        return {
+            "type": "string",
+            "pattern": rf"^(?:{names}|decimal\(\s*\d{{1,3}}\s*,\s*\d{{1,3}}\s*\))$",
+        }
 
 
 @dataclass(frozen=True)

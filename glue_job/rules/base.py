@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from glue_job.parameters import Configurable
+from glue_job.parameters import Configurable, Problem
 from glue_job.registry import Registry
 
 if TYPE_CHECKING:
@@ -55,3 +55,9 @@ class Rule(Configurable):
 
 
 RULES: Registry[Rule] = Registry("rule")
+
+
+def only_on_strings(rule: Rule, column: Column | None) -> Iterable[Problem]:
+    """Refuse a rule on a column that is not a string."""
+    if column is not None and column.type.name != "string":
+        yield Problem(f"`{rule.type}` needs a string; `{column.name}` is {column.type}")

@@ -13,7 +13,7 @@ from glue_job.registry import Registry
 if TYPE_CHECKING:
     from pyspark.sql import Column as SparkColumn
 
-    from glue_job.contract.model import Column
+    from glue_job.contract.model import Column, Table
 
 
 @dataclass(frozen=True)
@@ -51,3 +51,12 @@ def only_on_strings(step: TransformStep, column: Column | None) -> Iterable[Prob
     """Refuse a step on a column that is not a string where it runs."""
     if column is not None and column.type.name != "string":
         yield Problem(f"`{step.type}` needs a string; `{column.name}` is {column.type}")
+
+
+def not_on_keys(step: TransformStep, table: Table, column: Column | None) -> Iterable[Problem]:
+    """Refuse a step that would make different keys equal, or find no row of its key again."""
+    if column is not None and column.name in table.primary_key:
+        yield Problem(
+            f"`{step.type}` on a key column: `{column.name}` is part of the primary key",
+            help="rows of different keys could become one",
+        )
