@@ -32,6 +32,8 @@ class Example:
 class Metric(Configurable):
     """A number that Deequ measures on every batch; a threshold is its minimum."""
 
+    deequ_name: ClassVar[str]
+    """How Deequ's result names the analyzer."""
     needs_column: ClassVar[bool] = True
     is_share: ClassVar[bool] = True
     """A share lies between 0 and 1, and so does its threshold."""
@@ -40,6 +42,10 @@ class Metric(Configurable):
     @abstractmethod
     def analyzer(self, column: str | None, where: str | None = None) -> Any:
         """Give the PyDeequ analyzer; `where` restricts it to some rows."""
+
+    def instance(self, column: str | None) -> str:
+        """Give the `instance` under which Deequ reports the result; `*` is the whole table."""
+        return column or "*"
 
     def threshold_problems(self, threshold: float | None) -> Sequence[Problem]:
         """Give what is wrong with a threshold."""

@@ -12,6 +12,7 @@ class Completeness(Metric):
     """The share of rows whose column is not NULL."""
 
     type = "completeness"
+    deequ_name = "Completeness"
     examples = (
         Example(
             measured=0.75,

@@ -15,6 +15,7 @@ class Uniqueness(Metric):
     """
 
     type = "uniqueness"
+    deequ_name = "Uniqueness"
     examples = (
         Example(
             measured=1 / 3,
