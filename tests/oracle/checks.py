@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
@@ -100,7 +100,7 @@ def _length(value: Any, params: Mapping[str, Any], column: Column) -> bool:
     return (low is not None and len(value) < low) or (high is not None and len(value) > high)
 
 
-_VIOLATES = {
+_VIOLATES: Mapping[str, Callable[[Any, Mapping[str, Any], Column], bool]] = {
     "range": _range,
     "allowed_values": _allowed_values,
     "regex": _regex,
@@ -130,7 +130,7 @@ def _round(value: Any, params: Mapping[str, Any]) -> Any:
 
 def _mask_pii(value: str, params: Mapping[str, Any]) -> str:
     """ "`555-0101` -> `555-****`; a value no longer than `visible_chars` is masked whole"."""
-    visible = params.get("visible_chars", 4)
+    visible: int = params.get("visible_chars", 4)
     if len(value) <= visible:
         return "*" * len(value)
     hidden = "*" * (len(value) - visible)
@@ -139,7 +139,7 @@ def _mask_pii(value: str, params: Mapping[str, Any]) -> str:
     return value[:visible] + hidden
 
 
-_APPLY = {
+_APPLY: Mapping[str, Callable[[Any, Mapping[str, Any]], Any]] = {
     "trim": lambda value, params: value.strip(" "),
     "lower": lambda value, params: value.lower(),
     "upper": lambda value, params: value.upper(),

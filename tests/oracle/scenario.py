@@ -38,7 +38,7 @@ class Scenario:
     quarantine: Mapping[tuple[int, int], tuple[str, ...]]
     outcomes: tuple[Mapping[str, int], ...]
     arrival_matters: bool
-    """The one verdict that may depend on arrival (NO_SEQUENCE of a broken feed): run in order only."""
+    """The one verdict that may depend on arrival, NO_SEQUENCE of a broken feed: in order only."""
 
     @property
     def compared_columns(self) -> tuple[str, ...]:
@@ -125,12 +125,17 @@ def load_scenario(folder: Path) -> Scenario:
         batches=batches,
         history=tuple(expected.get("history") or ()),
         quarantine={
-            tuple(map(int, place.split("/"))): tuple(reasons)
+            _coordinate(place): tuple(reasons)
             for place, reasons in (expected.get("quarantine") or {}).items()
         },
         outcomes=outcomes,
         arrival_matters=expected.get("arrival_matters", False),
     )
+
+
+def _coordinate(place: str) -> tuple[int, int]:
+    partition, offset = place.split("/")
+    return (int(partition), int(offset))
 
 
 def read_lines(path: Path) -> tuple[Line, ...]:
