@@ -1,0 +1,105 @@
+"""Rules and metrics of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from glue_job.contract.checks.columns import unknown_column
+from glue_job.contract.draft import PipelineDraft, TableDraft
+from glue_job.contract.finding import Fault, Place
+from glue_job.contract.yaml_source import MappingNode, key_place, value_place
+from glue_job.metrics import METRICS
+from glue_job.parameters import Problem
+from glue_job.rules import RULES
+
+
+def problem_fault(code: str, problem: Problem, node: MappingNode, named_by: str) -> Fault:
+    """Place what a rule, transform or metric says about its use."""
+    return Fault(code, problem.message, _place(problem.key, node, named_by), problem.help)
+
+
+def _place(key: str | None, node: MappingNode, named_by: str) -> Place:
+    params = node.get("params")
+    if key is not None and type(params) is MappingNode and key in params:
+        return value_place(params, key)
+    if key is not None and key in node:
+        return value_place(node, key)
+    return value_place(node, named_by)
+
+
+def rule_columns_exist(draft: TableDraft, pipeline: PipelineDraft) -> Iterator[Fault]:
+    """A rule's column is in the schema."""
+    for node, rule in draft.rules:
+        yield from unknown_column(draft, rule.column, node, "column")
+
+
+def rules_can_be_met(draft: TableDraft, pipeline: PipelineDraft) -> Iterator[Fault]:
+    """Each rule works on its column's type and accepts something."""
+    for node, rule in draft.rules:
+        column = draft.columns.get(rule.column)
+        if column is None:
+            continue
+        try:
+            built = RULES.build(rule.type, rule.params)
+        except ValueError as error:
+            yield problem_fault("CFG035", Problem(str(error)), node, "type")
+            continue
+        for problem in built.problems(draft.table, column):
+            yield problem_fault("CFG035", problem, node, "type")
+
+
+def rules_stand_once(draft: TableDraft, pipeline: PipelineDraft) -> Iterator[Fault]:
+    """A check of a column with the same parameters stands once."""
+    yield from _repeated(
+        "rule",
+        (
+            (node, "type", (rule.type, rule.column), (rule.params, rule.nulls, rule.operations))
+            for node, rule in draft.rules
+        ),
+    )
+
+
+def metrics_can_be_measured(draft: TableDraft, pipeline: PipelineDraft) -> Iterator[Fault]:
+    """Each metric has an existing column where it needs one, and a threshold it can reach."""
+    for node, check in draft.checks:
+        if check.column is not None:
+            yield from unknown_column(draft, check.column, node, "column")
+        column = draft.columns.get(check.column) if check.column is not None else None
+        if check.column is not None and column is None:
+            continue
+        try:
+            metric = METRICS.build(check.metric, check.params)
+        except ValueError as error:
+            yield problem_fault("CFG037", Problem(str(error)), node, "metric")
+            continue
+        for problem in metric.problems(draft.table, column):
+            yield problem_fault("CFG037", problem, node, "metric")
+        for problem in metric.threshold_problems(check.threshold):
+            yield problem_fault("CFG038", problem, node, "metric")
+
+
+def metrics_stand_once(draft: TableDraft, pipeline: PipelineDraft) -> Iterator[Fault]:
+    """A metric of a column with the same parameters stands once."""
+    yield from _repeated(
+        "metric",
+        (
+            (node, "metric", (check.metric, check.column), (check.params,))
+            for node, check in draft.checks
+        ),
+    )
+
+
+def _repeated(
+    noun: str,
+    entries: Iterable[tuple[MappingNode, str, tuple[str, str | None], tuple[object, ...]]],
+) -> Iterator[Fault]:
+    seen: dict[tuple[str, str | None], list[tuple[MappingNode, tuple[object, ...]]]] = {}
+    for node, key, name, details in entries:
+        others = seen.setdefault(name, [])
+        for other, other_details in others:
+            if other_details == details:
+                line = key_place(other, key).line
+                message = f"the same {noun} `{name[0]}` stands in line {line} already"
+                yield Fault("CFG046", message, value_place(node, key), "remove one", "warning")
+                break
+        others.append((node, details))
