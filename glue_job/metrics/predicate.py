@@ -23,7 +23,7 @@ FUNCTIONS = {
     "trim": ("text", "text"),
     "upper": ("text", "text"),
 }
-"""Functions with the kinds of value they take and give; `coalesce` takes several of any one kind."""
+"""Functions with the kind of value they take and give; `coalesce` takes several of one kind."""
 LONGEST = 4_000
 DEEPEST_NESTING = 40
 
@@ -37,7 +37,8 @@ _TOKEN = re.compile(
     )""",
     re.VERBOSE | re.ASCII,
 )
-_KEYWORDS = frozenset("and or not is null in between like true false date timestamp".split())
+_LOGIC = ("and", "or", "not", "is", "null", "in", "between", "like")
+_KEYWORDS = frozenset((*_LOGIC, "true", "false", "date", "timestamp"))
 _COMPARISONS = {"=", "==", "<>", "!=", "<", "<=", ">", ">=", "<=>"}
 _KINDS = {"string": "text", "boolean": "boolean", "date": "moment", "timestamp": "moment"}
 _UNKNOWN = ""
@@ -135,6 +136,11 @@ def _unreadable(text: str, start: int) -> tuple[str, int, str]:
             return f"`{char}` has no meaning in a condition", start, ""
 
 
+def _spark_text(text: str) -> str:
+    """Write a text as Spark 3.5 reads it: to it, two quotes end one literal and begin the next."""
+    return "'" + text[1:-1].replace("''", "\\'") + "'"
+
+
 class _Reader:
     """Recursive descent; each method gives the SQL and the kind of what it has read."""
 
@@ -226,7 +232,7 @@ class _Reader:
     def pattern(self) -> str:
         if self.peek().kind != "text":
             raise self.unexpected("a text after LIKE")
-        return self.next().text
+        return _spark_text(self.next().text)
 
     def sum(self) -> _Term:
         return self.arithmetic(self.product, "+-")
@@ -258,7 +264,8 @@ class _Reader:
         token = self.peek()
         if token.kind in {"number", "text"}:
             self.at += 1
-            return _Term(token.text, token.kind, token.position)
+            sql = token.text if token.kind == "number" else _spark_text(token.text)
+            return _Term(sql, token.kind, token.position)
         if self.take_sign("("):
             inner = self.nested(self.condition)
             self.need_sign(")")
