@@ -1,4 +1,4 @@
-"""The one error of the job: what failed, why, and what mends it."""
+"""What the job says when it cannot go on."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(eq=False)
 class JobError(Exception):
-    """An expected failure; `code` is stable and belongs to a family such as CFG, LAK or KFK."""
+    """What happened, why, and what to do; `code` is stable."""
 
     code: str
     what: str
@@ -15,5 +15,6 @@ class JobError(Exception):
     fix: str = ""
 
     def __str__(self) -> str:
-        """Give the error as a log line."""
-        return " | ".join(part for part in (f"{self.code}: {self.what}", self.why, self.fix) if part)
+        """Spell the error on one line, for logs."""
+        parts = (f"{self.code}: {self.what}", self.why, f"fix: {self.fix}" if self.fix else "")
+        return "; ".join(part for part in parts if part)

@@ -41,6 +41,7 @@ QUARANTINE_COLUMNS = {
     "_quarantined_at": "timestamp",
     "_raw_value": "string",
     "_topic": "string",
+    "_topic_id": "string",
     "_partition": "int",
     "_offset": "bigint",
     "_kafka_timestamp": "timestamp",

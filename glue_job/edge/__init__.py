@@ -1,0 +1,1 @@
+"""Side effects of the job: Delta tables, Kafka, Deequ, files, AWS."""

@@ -1,0 +1,358 @@
+"""The lake of one table: what a batch reads, and its writes in the order that crash safety needs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from functools import reduce
+
+from delta.tables import DeltaTable
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from glue_job.contract.lake import (
+    BATCH_COLUMNS,
+    HISTORY_COLUMNS,
+    METRIC_COLUMNS,
+    OUTCOMES,
+    QUARANTINE_COLUMNS,
+    LakePaths,
+)
+from glue_job.contract.model import Table
+from glue_job.edge import delta
+from glue_job.edge.deequ import measure
+from glue_job.edge.delta import WriteId
+from glue_job.errors import JobError
+from glue_job.pipeline.entries import linked
+from glue_job.pipeline.report import Batch, BatchReport, Measured, Watermark
+
+LEDGER_COLUMNS = {
+    "_kind": "string",
+    "_operation": "string",
+    "_present": "array<string>",
+    "_absent": "array<string>",
+    "_extra": "map<string,string>",
+    "_sequenced": "boolean",
+    "_lsn": "string",
+    "_record_id": "bigint",
+    "_topic": "string",
+    "_topic_id": "string",
+    "_partition": "int",
+    "_offset": "bigint",
+    "_release": "int",
+    "_outcome": "string",
+    "_ingested_at": "timestamp",
+    "_config_hash": "string",
+    "_application_id": "string",
+    "_batch_id": "bigint",
+}
+
+
+Offsets = Mapping[str, Mapping[int, tuple[int, int]]]
+"""By topic id and partition: the first offset and the one after the last."""
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A batch record as it stands in the batch log."""
+
+    batch: Batch
+    offsets: Offsets
+    watermark: Watermark
+
+
+class TableLake:
+    """The Delta tables of one source table, read and written by one session."""
+
+    def __init__(self, spark: SparkSession, paths: LakePaths, table: Table) -> None:
+        """Name the lake; nothing is read or written yet."""
+        self.spark = spark
+        self.paths = paths
+        self.table = table
+        self._recorded: dict[tuple[str, int], Recorded] = {}
+
+    # -- layout
+
+    def data_columns(self) -> dict[str, str]:
+        """Give the data columns with their Spark types."""
+        return {column.name: column.type.spark_ddl for column in self.table.schema}
+
+    def ledger_columns(self) -> dict[str, str]:
+        """Give the columns of the change ledger, those that are looked up by first."""
+        key = {name: self.data_columns()[name] for name in self.table.primary_key}
+        times = {"_time": "timestamp", "_emitted_at": "timestamp"}
+        links = {linked(name): kind for name, kind in key.items()}
+        return {**key, **times, **self.data_columns(), **links, **LEDGER_COLUMNS}
+
+    def history_columns(self) -> dict[str, str]:
+        """Give the columns of the SCD2 table."""
+        return {**self.data_columns(), **HISTORY_COLUMNS, "_unknown": "array<string>"}
+
+    def create(self) -> None:
+        """Make the tables that are not there yet."""
+        key = list(self.table.primary_key)
+        delta.create(
+            self.spark,
+            self.paths.history(self.table.name),
+            self.history_columns(),
+            partition_by=["_is_current"],
+            indexed=[*key, "_effective_from", "_effective_to"],
+        )
+        delta.create(
+            self.spark,
+            self.paths.changes(self.table.name),
+            self.ledger_columns(),
+            indexed=[*key, "_time", "_emitted_at", "_batch_id", "_partition", "_offset"],
+        )
+        delta.create(
+            self.spark,
+            self.paths.quarantine(self.table.name),
+            {**self.data_columns(), **QUARANTINE_COLUMNS},
+            indexed=["_quarantined_at", "_failed_rule", "_partition", "_offset", "_batch_id"],
+        )
+        delta.create(self.spark, self.paths.batches, BATCH_COLUMNS)
+        delta.create(self.spark, self.paths.metrics, METRIC_COLUMNS)
+
+    def contradictions(self) -> list[JobError]:
+        """Compare the lake's columns with the config: retyped columns and another key."""
+        path = self.paths.history(self.table.name)
+        if not delta.exists(self.spark, path):
+            return []
+        found = []
+        held = {f.name: f.dataType.simpleString() for f in delta.read(self.spark, path).schema}
+        for name, kind in self.data_columns().items():
+            if name in held and held[name] != kind:
+                found.append(
+                    JobError(
+                        code="LAK010",
+                        what=f"column `{name}` of `{self.table.name}` is {held[name]} in the lake "
+                        f"and {kind} in the config",
+                        why="rows already written cannot change their type",
+                        fix=f"set the type of `{name}` back, or give the new column another name",
+                    )
+                )
+        ledger = delta.read(self.spark, self.paths.changes(self.table.name)).columns
+        key = [name.removeprefix("_linked_") for name in ledger if name.startswith("_linked_")]
+        if sorted(key) != sorted(self.table.primary_key):
+            found.append(
+                JobError(
+                    code="LAK011",
+                    what=f"the primary key of `{self.table.name}` is ({', '.join(key)}) in the lake "
+                    f"and ({', '.join(self.table.primary_key)}) in the config",
+                    why="history is kept by key",
+                    fix="set `primary_key` back, or start the table under another name",
+                )
+            )
+        return found
+
+    # -- reads
+
+    def load_records(self) -> None:
+        """Read what the batch log says of this table; done once when a run starts."""
+        self._recorded.clear()
+        if not delta.exists(self.spark, self.paths.batches):
+            return
+        rows = delta.read(self.spark, self.paths.batches)
+        for row in rows.filter(F.col("table_name") == self.table.name).collect():
+            self._remember(_recorded(row.asDict()))
+
+    def recorded(self, application_id: str, batch_id: int) -> Recorded | None:
+        """Find the record of a batch."""
+        return self._recorded.get((application_id, batch_id))
+
+    def _remember(self, recorded: Recorded) -> None:
+        self._recorded[(recorded.batch.application_id, recorded.batch.batch_id)] = recorded
+
+    def _others(self, batch: Batch) -> Iterator[Recorded]:
+        own = (batch.application_id, batch.batch_id)
+        return (record for key, record in self._recorded.items() if key != own)
+
+    def watermark_before(self, batch: Batch) -> Watermark:
+        """Give how far the accepted events of the other batches reach."""
+        return reduce(Watermark.joined, (r.watermark for r in self._others(batch)), Watermark())
+
+    def overlaps(self, batch: Batch, offsets: Offsets) -> bool:
+        """Tell whether another batch may have read some of these offsets."""
+        return any(
+            first < known[1] and known[0] < end
+            for record in self._others(batch)
+            for topic_id, partitions in offsets.items()
+            for partition, (first, end) in partitions.items()
+            if (known := record.offsets.get(topic_id, {}).get(partition)) is not None
+        )
+
+    def measure(self, events: DataFrame, *, fields_missing: bool) -> tuple[Measured, ...]:
+        """Measure the configured metrics with Deequ."""
+        return measure(self.spark, events, self.table, fields_missing=fields_missing)
+
+    def other_entries(self, batch: Batch) -> DataFrame:
+        """Give the ledger without the entries of the batch itself."""
+        own = (F.col("_application_id") == batch.application_id) & (
+            F.col("_batch_id") == batch.batch_id
+        )
+        return self._read_evolved(self.paths.changes(self.table.name), self.ledger_columns()).filter(~own)
+
+    def history(self) -> DataFrame:
+        """Give the SCD2 rows, with the columns that the config has and the table has not yet."""
+        return self._read_evolved(self.paths.history(self.table.name), self.history_columns())
+
+    def _read_evolved(self, path: str, columns: dict[str, str]) -> DataFrame:
+        rows = delta.read(self.spark, path)
+        return rows.select(
+            *[
+                F.col(name) if name in rows.columns else F.lit(None).cast(kind).alias(name)
+                for name, kind in columns.items()
+            ]
+        )
+
+    def refused_elsewhere(self, batch: Batch) -> DataFrame:
+        """Give the coordinates of what other batches have refused."""
+        own = (F.col("_application_id") == batch.application_id) & (
+            F.col("_batch_id") == batch.batch_id
+        )
+        return (
+            delta.read(self.spark, self.paths.quarantine(self.table.name))
+            .filter(~own)
+            .select("_topic_id", "_partition", "_offset")
+        )
+
+    # -- writes, in this order
+
+    def record(self, report: BatchReport) -> None:
+        """Write the batch record: what was read and what becomes of it."""
+        batch = report.batch
+        row = {
+            "table_name": report.table,
+            "batch_id": batch.batch_id,
+            "processed_at": batch.processed_at,
+            "config_hash": batch.config_hash,
+            "consumed": report.consumed,
+            **{name: report.outcomes.get(name, 0) for name in OUTCOMES},
+            "application_id": batch.application_id,
+            "source": batch.source,
+            "topic": report.topic,
+            "offsets": json.dumps(report.offsets),
+            "history_version": None,
+            "watermark": json.dumps(asdict(report.watermark)),
+        }
+        self._append_rows([row], BATCH_COLUMNS, self.paths.batches, self._shared(batch))
+        self._remember(Recorded(batch, report.offsets, report.watermark))
+
+    def quarantine(self, refused: DataFrame, batch: Batch) -> None:
+        """Append what was refused."""
+        delta.append(refused, self.paths.quarantine(self.table.name), _write_id(batch))
+
+    def measures(self, report: BatchReport) -> None:
+        """Append the metrics of the batch."""
+        batch = report.batch
+        rows = [
+            {
+                "table_name": report.table,
+                "batch_id": batch.batch_id,
+                "metric_name": measured.metric,
+                "column_name": measured.column,
+                "metric_value": measured.value,
+                "threshold": None if measured.threshold is None else float(measured.threshold),
+                "passed": measured.passed,
+                "timestamp": batch.processed_at,
+                "severity": measured.severity,
+                "rule_id": measured.rule_id,
+            }
+            for measured in report.measures
+        ]
+        if rows:
+            self._append_rows(rows, METRIC_COLUMNS, self.paths.metrics, self._shared(batch))
+
+    def changes(self, entries: DataFrame, batch: Batch) -> None:
+        """Append the batch's entries to the change ledger."""
+        stamped = entries.select(
+            *entries.columns,
+            F.lit(batch.processed_at).alias("_ingested_at"),
+            F.lit(batch.config_hash).alias("_config_hash"),
+            F.lit(batch.application_id).alias("_application_id"),
+            F.lit(batch.batch_id).cast("bigint").alias("_batch_id"),
+        )
+        delta.append(
+            stamped.select(*self.ledger_columns()),
+            self.paths.changes(self.table.name),
+            _write_id(batch),
+        )
+
+    def merge(self, difference: DataFrame, batch: Batch, *, only_current: bool) -> None:
+        """Bring history to what the fold asks for, in one commit.
+
+        Args:
+            difference: rows of `pipeline.versions.difference`.
+            batch: the batch that asks.
+            only_current: no closed row is addressed, so that Delta reads the current ones only.
+        """
+        rows = difference.withColumn("_ingested_at", F.lit(batch.processed_at))
+        address = [f"t.`{name}` = s.`{name}`" for name in (*self.table.primary_key, "_effective_from")]
+        if only_current:
+            address.append("t.`_is_current` = true")
+        columns = [name for name in self.history_columns()]
+        values = {f"`{name}`": F.col(f"s.`{name}`") for name in columns}
+        target = DeltaTable.forPath(self.spark, self.paths.history(self.table.name))
+        merge = (
+            target.alias("t")
+            .merge(rows.alias("s"), " AND ".join(address))
+            .whenMatchedDelete("s.`_action` = 'delete'")
+            .whenMatchedUpdate(set=values)
+            .whenNotMatchedInsert("s.`_action` != 'delete'", values=values)
+        )
+        with delta.writing(self.spark, _write_id(batch)):
+            merge.execute()
+
+    def _shared(self, batch: Batch) -> WriteId:
+        """Give the write id in a table that all tables write to."""
+        return WriteId(f"{batch.application_id}/{self.table.name}", batch.batch_id)
+
+    def evolve(self) -> None:
+        """Add the columns that the config has and the tables have not."""
+        for path, columns in (
+            (self.paths.history(self.table.name), self.history_columns()),
+            (self.paths.changes(self.table.name), self.ledger_columns()),
+            (self.paths.quarantine(self.table.name), {**self.data_columns(), **QUARANTINE_COLUMNS}),
+        ):
+            held = set(delta.read(self.spark, path).columns)
+            missing = {name: kind for name, kind in columns.items() if name not in held}
+            if missing:
+                added = ", ".join(f"`{name}` {kind}" for name, kind in missing.items())
+                self.spark.sql(f"ALTER TABLE delta.`{path}` ADD COLUMNS ({added})")
+
+    def _append_rows(
+        self, rows: Sequence[dict[str, object]], columns: dict[str, str], path: str, write: WriteId
+    ) -> None:
+        schema = ", ".join(f"`{name}` {kind}" for name, kind in columns.items())
+        values = [tuple(row[name] for name in columns) for row in rows]
+        delta.append(self.spark.createDataFrame(values, schema).coalesce(1), path, write)
+
+
+def _write_id(batch: Batch) -> WriteId:
+    return WriteId(batch.application_id, batch.batch_id)
+
+
+def _recorded(row: dict[str, object]) -> Recorded:
+    offsets = json.loads(str(row["offsets"]))
+    return Recorded(
+        batch=Batch(
+            application_id=str(row["application_id"]),
+            batch_id=int(str(row["batch_id"])),
+            processed_at=_utc(row["processed_at"]),
+            config_hash=str(row["config_hash"]),
+            source=str(row["source"]),
+        ),
+        offsets={
+            topic: {int(partition): (first, end) for partition, (first, end) in ranges.items()}
+            for topic, ranges in offsets.items()
+        },
+        watermark=Watermark(**json.loads(str(row["watermark"]))),
+    )
+
+
+def _utc(value: object) -> datetime:
+    assert isinstance(value, datetime)
+    return value if value.tzinfo else value.astimezone(UTC)
+

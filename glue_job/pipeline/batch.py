@@ -1,0 +1,423 @@
+"""One micro-batch of one table: seven steps, one outcome for every offset."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from pyspark import StorageLevel
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from glue_job.contract.lake import OUTCOMES
+from glue_job.contract.model import Pipeline, Table
+from glue_job.errors import JobError
+from glue_job.pipeline.entries import seeds, to_entries
+from glue_job.pipeline.envelope import SEPARATOR, SourceNames, parse_envelope
+from glue_job.pipeline.quality import accepted, check_rules, refused
+from glue_job.pipeline.report import Batch, BatchReport, Measured, Watermark
+from glue_job.pipeline.transform import apply_transforms
+from glue_job.pipeline.versions import difference, fill_moves, fold, place, versions
+
+_ISO = "yyyy-MM-dd'T'HH:mm:ss.SSSSSS"
+_EVENT = ("_topic_id", "_partition", "_offset")
+
+
+class BatchEdge(Protocol):
+    """What a batch reads from and writes to."""
+
+    def watermark_before(self, batch: Batch) -> Watermark:
+        """Give how far the accepted events of the other batches reach."""
+
+    def overlaps(self, batch: Batch, offsets: Mapping[str, Mapping[int, tuple[int, int]]]) -> bool:
+        """Tell whether another batch may have read some of these offsets."""
+
+    def refused_elsewhere(self, batch: Batch) -> DataFrame:
+        """Give the coordinates that other batches have refused."""
+
+    def measure(self, events: DataFrame, *, fields_missing: bool) -> tuple[Measured, ...]:
+        """Measure the configured metrics."""
+
+    def other_entries(self, batch: Batch) -> DataFrame:
+        """Give the change ledger without the batch's own entries."""
+
+    def history(self) -> DataFrame:
+        """Give the SCD2 rows."""
+
+    def record(self, report: BatchReport) -> None:
+        """Write the batch record."""
+
+    def quarantine(self, refused: DataFrame, batch: Batch) -> None:
+        """Append refused rows."""
+
+    def measures(self, report: BatchReport) -> None:
+        """Append metrics."""
+
+    def changes(self, entries: DataFrame, batch: Batch) -> None:
+        """Append entries to the change ledger."""
+
+    def merge(self, difference: DataFrame, batch: Batch, *, only_current: bool) -> None:
+        """Bring history to what the fold asks for, in one commit."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What one pass over the checked rows counts."""
+
+    rows: int
+    data: int
+    tombstones: int
+    controls: int
+    refused: int
+    offsets: Mapping[str, Mapping[int, tuple[int, int]]]
+    first_change: str
+    first_emission: str
+    first_load: str
+    watermark: Watermark
+    unsequenced: int
+    moves: int
+    fields_missing: int
+    drift: Mapping[str, int]
+    warned: Mapping[str, int]
+    broken: Mapping[str, int]
+
+
+def process_batch(
+    rows: DataFrame, batch: Batch, pipeline: Pipeline, table: Table, edge: BatchEdge
+) -> BatchReport:
+    """Take one micro-batch of one table from Kafka rows to SCD2 history.
+
+    Args:
+        rows: `topic, topic_id, partition, offset, timestamp, value`, each offset once.
+        batch: the batch's identity; a replay must come with the same.
+        pipeline: the whole config.
+        table: the table's entry in it.
+        edge: reads and writes of this table's lake.
+
+    Returns:
+        The outcome of every offset, as written to the batch log.
+
+    Raises:
+        JobError: the counts do not add up; nothing has been written then.
+    """
+    before = edge.watermark_before(batch)
+    checked = _check(rows, pipeline, table, before.commit_time_seen)
+    try:
+        summary = summarize(checked, table)
+        if summary.unsequenced and summary.watermark.commit_time_seen and not before.commit_time_seen:
+            checked.unpersist()
+            checked = _check(rows, pipeline, table, commit_time_required=True)
+            summary = summarize(checked, table)
+        return _write_batch(checked, summary, before, batch, table, edge)
+    finally:
+        checked.unpersist()
+
+
+def _check(
+    rows: DataFrame, pipeline: Pipeline, table: Table, commit_time_required: bool
+) -> DataFrame:
+    source = SourceNames.of(pipeline, table, commit_time_required=commit_time_required)
+    events = parse_envelope(rows, table, source)
+    return check_rules(events, table).persist(StorageLevel.MEMORY_AND_DISK)
+
+
+def _write_batch(
+    checked: DataFrame,
+    summary: Summary,
+    before: Watermark,
+    batch: Batch,
+    table: Table,
+    edge: BatchEdge,
+) -> BatchReport:
+    refusals = refused(checked, table, lambda name: _stamp(name, batch))
+    events = accepted(checked)
+    refused_count, reread = summary.refused, 0
+    if edge.overlaps(batch, summary.offsets):
+        # What was refused before stays refused: only a release from quarantine lets it in.
+        known = edge.refused_elsewhere(batch)
+        refusals = refusals.join(known, list(_EVENT), "left_anti")
+        refused_count = refusals.count()
+        events = events.join(known, list(_EVENT), "left_anti")
+        reread = summary.data - refused_count - events.count()
+    measures = _measure(checked, summary, edge, table)
+    entries = to_entries(
+        apply_transforms(events, table).withColumn("_release", F.lit(0)), table
+    ).withColumn("_is_new", F.lit(True))
+    in_order = _is_in_order(summary, before)
+    sparse_moves = before.sparse_moves or summary.watermark.sparse_moves
+    past, existing = _known(entries, batch, table, edge, in_order=in_order, linked=sparse_moves)
+    together = entries.unionByName(past.withColumn("_is_new", F.lit(False)))
+    if sparse_moves:
+        together = _fill_chains(together, table)
+    folded = fold(place(together, table), table).persist(StorageLevel.MEMORY_AND_DISK)
+    try:
+        outcomes = _count_outcomes(folded, summary, refused_count, reread)
+        report = BatchReport(
+            table=table.name,
+            batch=batch,
+            consumed=summary.rows,
+            outcomes=outcomes,
+            offsets=summary.offsets,
+            topic=table.topic,
+            watermark=summary.watermark,
+            measures=measures,
+        )
+        _refuse_wrong_counts(report)
+        edge.record(report)
+        if outcomes["quarantined"]:
+            edge.quarantine(refusals, batch)
+        edge.measures(report)
+        if summary.data > refused_count + reread:
+            columns = [name for name in entries.columns if name != "_is_new"]
+            edge.changes(folded.filter("_is_new").select(*columns, "_outcome"), batch)
+            delta = difference(versions(folded, table), existing, table)
+            edge.merge(delta, batch, only_current=in_order)
+        return report
+    finally:
+        folded.unpersist()
+
+
+def _stamp(name: str, batch: Batch) -> Column:
+    values: Mapping[str, Any] = {
+        "_quarantined_at": batch.processed_at,
+        "_config_hash": batch.config_hash,
+        "_application_id": batch.application_id,
+        "_batch_id": batch.batch_id,
+    }
+    return F.lit(values[name])
+
+
+def summarize(checked: DataFrame, table: Table) -> Summary:
+    """Count everything that a batch needs to know in one pass, which also fills the cache."""
+    ok = (F.col("_class") == "data") & (F.col("_failed") == "")
+    change = ok & (F.col("_operation") != "load")
+    load = ok & (F.col("_operation") == "load")
+    moved = ok & F.col(f"_old_{table.primary_key[0]}").isNotNull()
+    sparse = moved & (F.size("_absent") > 0)
+    failed = F.split("_failed", SEPARATOR)
+    warned = F.split("_warned", SEPARATOR)
+
+    def count(condition: Column) -> Column:
+        return F.coalesce(F.sum(condition.cast("bigint")), F.lit(0))
+
+    def text(time: Column) -> Column:
+        return F.date_format(time, _ISO)
+
+    latest_load = F.max(F.when(load, F.col("_emitted_at")))
+    counts = (
+        checked.groupBy("_topic_id", "_partition")
+        .agg(
+            F.count(F.lit(1)).alias("rows"),
+            F.min("_offset").alias("first"),
+            F.max("_offset").alias("last"),
+            count(F.col("_class") == "data").alias("data"),
+            count(F.col("_class") == "tombstone").alias("tombstones"),
+            count(F.col("_class") == "control").alias("controls"),
+            count((F.col("_class") == "data") & (F.col("_failed") != "")).alias("refused"),
+            text(F.min(F.when(change, F.col("_time")))).alias("first_change"),
+            text(F.max(F.when(change, F.col("_time")))).alias("last_change"),
+            text(F.min(F.when(change, F.col("_emitted_at")))).alias("first_emission"),
+            text(F.max(F.when(change, F.col("_emitted_at")))).alias("last_emission"),
+            text(F.min(F.when(load, F.col("_emitted_at")))).alias("first_load"),
+            text(latest_load).alias("last_load"),
+            count(change & F.col("_sequenced")).alias("sequenced"),
+            count(change & ~F.col("_sequenced")).alias("unsequenced"),
+            count(moved).alias("moves"),
+            count(sparse).alias("sparse"),
+            count((F.col("_class") == "data") & (F.size("_absent") > 0)).alias("fields_missing"),
+            F.flatten(F.collect_set(F.map_keys("_extra"))).alias("drift"),
+            *[
+                count(F.array_contains(failed, rule.id) | F.array_contains(warned, rule.id)).alias(f"rule.{rule.id}")
+                for rule in table.dq_rules
+            ],
+        )
+        .collect()
+    )
+    total: dict[str, int] = {}
+    for row in counts:
+        for name, value in row.asDict().items():
+            if isinstance(value, int):
+                total[name] = total.get(name, 0) + value
+    offsets: dict[str, dict[int, tuple[int, int]]] = {}
+    drift: dict[str, int] = {}
+    for row in counts:
+        offsets.setdefault(row["_topic_id"], {})[row["_partition"]] = (row["first"], row["last"] + 1)
+        for field in row["drift"]:
+            drift[field] = drift.get(field, 0) + 1
+
+    def highest(name: str) -> str:
+        return max((row[name] or "" for row in counts), default="")
+
+    def lowest(name: str) -> str:
+        return min((row[name] for row in counts if row[name]), default="")
+
+    rules = {rule.id: total.get(f"rule.{rule.id}", 0) for rule in table.dq_rules}
+    severity = {rule.id: rule.severity for rule in table.dq_rules}
+    return Summary(
+        rows=total.get("rows", 0),
+        data=total.get("data", 0),
+        tombstones=total.get("tombstones", 0),
+        controls=total.get("controls", 0),
+        refused=total.get("refused", 0),
+        offsets=offsets,
+        first_change=lowest("first_change"),
+        first_emission=lowest("first_emission"),
+        first_load=lowest("first_load"),
+        watermark=Watermark(
+            effective=max(highest("last_change"), highest("last_load")),
+            emission=highest("last_emission"),
+            loaded=highest("last_load"),
+            commit_time_seen=total.get("sequenced", 0) > 0,
+            sparse_moves=total.get("sparse", 0) > 0,
+        ),
+        unsequenced=total.get("unsequenced", 0),
+        moves=total.get("moves", 0),
+        fields_missing=total.get("fields_missing", 0),
+        drift=drift,
+        warned={id: n for id, n in rules.items() if n and severity[id] == "warning"},
+        broken={id: n for id, n in rules.items() if n and severity[id] == "error"},
+    )
+
+
+def _is_in_order(summary: Summary, before: Watermark) -> bool:
+    """Tell whether every event is later, and was emitted later, than all that is known.
+
+    Then the current row of a key stands for its whole past. A change must also have been emitted
+    after every known load, which else would be placed behind it.
+    """
+    changes_follow = not summary.first_change or (
+        summary.first_change > before.effective and summary.first_emission > before.loaded
+    )
+    loads_follow = not summary.first_load or (
+        summary.first_load > before.effective and summary.first_load > before.emission
+    )
+    return changes_follow and loads_follow
+
+
+def _known(
+    entries: DataFrame,
+    batch: Batch,
+    table: Table,
+    edge: BatchEdge,
+    *,
+    in_order: bool,
+    linked: bool,
+) -> tuple[DataFrame, DataFrame]:
+    """Give the past entries of the touched keys, and their rows of history."""
+    key = list(table.primary_key)
+    touched = entries.select(*key).distinct()
+    if in_order:
+        current = edge.history().filter("_is_current").join(touched, key, "left_semi")
+        return seeds(current, table), current
+    ledger = edge.other_entries(batch)
+    if linked:
+        touched = _reachable(touched, ledger, entries, table)
+    columns = [name for name in entries.columns if name != "_is_new"]
+    past = ledger.join(touched, key, "left_semi").select(*columns)
+    return past, edge.history().join(touched, key, "left_semi")
+
+
+def _reachable(
+    touched: DataFrame, ledger: DataFrame, entries: DataFrame, table: Table
+) -> DataFrame:
+    """Add the keys that depend on touched ones through key changes with absent fields."""
+    key = list(table.primary_key)
+    edges = (
+        ledger.filter(F.col(f"_linked_{key[0]}").isNotNull() & (F.size("_absent") > 0))
+        .select(*key, *[f"_linked_{name}" for name in key])
+        .distinct()
+        .persist()
+    )
+    try:
+        reached = touched
+        size = reached.count()
+        while True:
+            neighbours = edges.join(reached, key, "left_semi").select(
+                *[F.col(f"_linked_{name}").alias(name) for name in key]
+            )
+            reached = reached.unionByName(neighbours).distinct().localCheckpoint()
+            grown = reached.count()
+            if grown == size:
+                return reached
+            size = grown
+    finally:
+        edges.unpersist()
+
+
+def _fill_chains(entries: DataFrame, table: Table) -> DataFrame:
+    """Fill key changes with absent fields, link by link, until nothing changes."""
+    names = [name for name in table.column_names if name not in table.primary_key]
+
+    def fingerprint(frame: DataFrame) -> Any:
+        content = F.xxhash64(*names, "_topic_id", "_partition", "_offset", "_kind")
+        return frame.agg(F.sum(content.cast("decimal(38,0)"))).first()
+
+    filled = entries.localCheckpoint()
+    seen = fingerprint(filled)
+    while True:
+        filled = fill_moves(filled, table).localCheckpoint()
+        now = fingerprint(filled)
+        if now == seen:
+            return filled
+        seen = now
+
+
+def _measure(
+    checked: DataFrame, summary: Summary, edge: BatchEdge, table: Table
+) -> tuple[Measured, ...]:
+    data = checked.filter(
+        (F.col("_class") == "data")
+        & F.col("_operation").isin("load", "insert", "update")
+        & ~F.col("_failed").isin("BAD_JSON", "BAD_ENVELOPE", "WRONG_TABLE")
+    )
+    measured = edge.measure(data, fields_missing=summary.fields_missing > 0)
+    column_of = {rule.id: rule.column for rule in table.dq_rules}
+    broken = [
+        Measured("violations", column_of[rule], float(n), severity=severity, rule_id=rule)
+        for severity, found in (("error", summary.broken), ("warning", summary.warned))
+        for rule, n in found.items()
+    ]
+    drifted = [Measured("unknown_field", name, 1.0) for name in sorted(summary.drift)]
+    without_order = (
+        [Measured("events_without_commit_time", None, float(summary.unsequenced))]
+        if summary.unsequenced
+        else []
+    )
+    return (*measured, *broken, *drifted, *without_order)
+
+
+def _count_outcomes(
+    folded: DataFrame, summary: Summary, refused_count: int, reread: int
+) -> dict[str, int]:
+    outcomes = dict.fromkeys(OUTCOMES, 0)
+    new = folded.filter("_is_new")
+    if summary.moves:
+        # A key change is one event with two entries: it counts once, by what it did at most.
+        ranked = ("applied", "unchanged", "superseded", "duplicate")
+        rank = F.coalesce(
+            *[F.when(F.col("_outcome") == name, F.lit(i)) for i, name in enumerate(ranked)]
+        )
+        first = new.groupBy(*_EVENT).agg(F.min_by("_outcome", rank).alias("_outcome"))
+        counted = first.groupBy("_outcome").count().collect()
+    else:
+        counted = new.groupBy("_outcome").count().collect()
+    for row in counted:
+        outcomes[row["_outcome"]] = row["count"]
+    outcomes["tombstone"] = summary.tombstones
+    outcomes["control"] = summary.controls
+    outcomes["duplicate"] += reread
+    outcomes["quarantined"] = refused_count
+    return outcomes
+
+
+def _refuse_wrong_counts(report: BatchReport) -> None:
+    if report.consumed != sum(report.outcomes.values()):
+        raise JobError(
+            code="LAK020",
+            what=f"batch {report.batch.batch_id} of `{report.table}` does not add up: "
+            f"{report.consumed} messages, outcomes {dict(report.outcomes)}",
+            why="every offset must have exactly one outcome; nothing was written",
+            fix="keep the lake and the messages as they are and report this",
+        )
+

@@ -1,0 +1,377 @@
+"""Step 1, parse: from Kafka rows to events, each with its position or the reason it has none.
+
+An AWS DMS message is `{"data": {..}, "metadata": {..}, "before-image": {..}}`, or a control record
+with `control` in place of `data` (DMS user guide, "Using Apache Kafka as a target").
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from glue_job.contract.model import Pipeline, Table
+from glue_job.contract.types import DataType
+from glue_job.pipeline import values
+
+COORDINATES = ("_topic", "_topic_id", "_partition", "_offset")
+SEPARATOR = "\x01"
+"""Between failed checks in `_failed`: no id of tables.yaml holds it."""
+
+_LITERAL = (
+    # whatever is not a number: text between, and whole strings
+    r'(?s)\G((?:[^"\-0-9NI]++|"(?:[^"\\]++|\\.)*+")*+)'
+    # a JSON number that ends there, or the NaN and infinities that some encoders write
+    r"((?:-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)(?![0-9.eE+\-])|-?(?:NaN|Infinity))"
+)
+_ENVELOPE = (
+    "v array<struct<data: map<string,string>, metadata: map<string,string>, "
+    "`before-image`: map<string,string>>>, end string"
+)
+_STRICT = {"allowSingleQuotes": "false", "allowNonNumericNumbers": "false"}
+_STREAM_POSITION = r"^([0-9A-Fa-f]{1,8})/([0-9A-Fa-f]{1,8})(?:\.|\z)"
+_OPERATIONS = ("load", "insert", "update", "delete")
+_TIMESTAMP = DataType("timestamp")
+_LONG = DataType("long")
+
+
+@dataclass(frozen=True)
+class SourceNames:
+    """What the metadata of a table's messages must say, and how its times are read."""
+
+    schema: str
+    table: str
+    emission: str = "metadata"
+    commit_time_required: bool = False
+    """A CDC row without a commit time is refused: the table has accepted rows with one."""
+
+    @classmethod
+    def of(cls, pipeline: Pipeline, table: Table, *, commit_time_required: bool) -> SourceNames:
+        """Take the names from the config."""
+        settings = pipeline.settings
+        return cls(
+            schema=pipeline.source_database.schema_name,
+            table=table.name,
+            emission=settings.emission,
+            commit_time_required=commit_time_required and settings.order != "fallback",
+        )
+
+
+def parse_envelope(rows: DataFrame, table: Table, source: SourceNames) -> DataFrame:
+    """Read DMS messages of one table.
+
+    Args:
+        rows: `topic, topic_id, partition, offset, timestamp` (of the Kafka record) and `value` (text or
+            bytes, NULL for a tombstone).
+        table: the table's entry of tables.yaml.
+        source: the names that the messages must carry.
+
+    Returns:
+        One row a message: `_topic, _topic_id, _partition, _offset, _kafka_timestamp, _raw_value`;
+        `_class` (data, control or tombstone); `_operation` (load, insert, update, delete);
+        the data columns in their types, NULL where absent or unreadable; `_present` and `_absent`
+        (names of the columns that an accepted event gives, or does not give, a value for);
+        `_extra` (map of fields that no column has); `_old_<key>` (the key in the before-image,
+        set only when the event changes the key); `_time` (commit time, else the fallback; NULL
+        for a load), `_sequenced` (whether there is a commit time), `_lsn` (16 hexadecimal
+        digits, else empty), `_record_id`, `_emitted_at`; `_failed` (ids of what is wrong, joined
+        by SEPARATOR, empty when nothing is).
+    """
+    message = _select_message(rows)
+    fields = _select_fields(message, table)
+    return _select_events(fields, table, source)
+
+
+def exact_json(text: Column) -> Column:
+    """Quote every number of a JSON text, so that no reader passes it through a double.
+
+    Spark's JSON functions re-serialise a number read as text (`from_json`, `get_json_object`):
+    12345678901234567890.123456 would arrive as 1.2345678901234567E19.
+    """
+    return F.regexp_replace(text, _LITERAL, '$1"$2"')
+
+
+def _select_message(rows: DataFrame) -> DataFrame:
+    text = F.col("value").cast("string")
+    # Two texts in one value, or text after the object, break the array or its end.
+    wrapped = F.concat(F.lit('{"v":['), exact_json(text), F.lit('],"end":"."}'))
+    return rows.select(
+        F.col("topic").alias("_topic"),
+        F.col("topic_id").alias("_topic_id"),
+        F.col("partition").alias("_partition"),
+        F.col("offset").alias("_offset"),
+        F.col("timestamp").alias("_kafka_timestamp"),
+        text.alias("_raw_value"),
+        F.from_json(wrapped, _ENVELOPE, _STRICT).alias("json"),
+    )
+
+
+def _select_fields(message: DataFrame, table: Table) -> DataFrame:
+    json = F.col("json")
+    whole = (json["end"] == ".") & (F.size(json["v"]) == 1)
+    record = F.when(whole, F.element_at(json["v"], 1))
+    meta = record["metadata"]
+    data = record["data"]
+    given = F.map_keys(data)
+    configured = F.array(*[F.lit(name) for name in table.column_names])
+    return message.select(
+        *COORDINATES,
+        "_kafka_timestamp",
+        "_raw_value",
+        record.isNotNull().alias("is_object"),
+        meta.alias("meta"),
+        data.alias("data"),
+        record["before-image"].alias("before"),
+        F.array_except(given, configured).alias("other_names"),
+        F.array_except(
+            F.map_keys(record["before-image"]), F.array(*map(F.lit, table.primary_key))
+        ).alias("before_other_names"),
+    )
+
+
+def _select_events(fields: DataFrame, table: Table, source: SourceNames) -> DataFrame:
+    meta = F.col("meta")
+    operation = F.lower(F.element_at(meta, "operation"))
+    record_type = F.lower(F.element_at(meta, "record-type"))
+    is_control = (record_type == "control") & ~operation.startswith("truncate")
+    row_class = (
+        F.when(F.col("_raw_value").isNull(), "tombstone")
+        .when(is_control, "control")
+        .otherwise("data")
+    )
+    named = fields.select(
+        *COORDINATES,
+        "_kafka_timestamp",
+        "_raw_value",
+        "is_object",
+        "meta",
+        "data",
+        "other_names",
+        row_class.alias("_class"),
+        operation.alias("_operation"),
+        *[_text_of("data", "other_names", name).alias(f"text.{name}") for name in table.column_names],
+        *[_has("data", "other_names", name).alias(f"has.{name}") for name in table.column_names],
+        *[
+            _text_of("before", "before_other_names", name).alias(f"before.{name}")
+            for name in table.primary_key
+        ],
+    )
+    typed = named.select(
+        "*",
+        *_typed_columns(table),
+        *_old_key_columns(table),
+        *_positions(source),
+    )
+    return typed.select(
+        *COORDINATES,
+        "_kafka_timestamp",
+        "_raw_value",
+        "_class",
+        "_operation",
+        *table.column_names,
+        _names(table, present=True).alias("_present"),
+        _names(table, present=False).alias("_absent"),
+        _extra(table).alias("_extra"),
+        *[f"_old_{name}" for name in table.primary_key],
+        F.when(F.col("_operation") != "load", F.col("_time")).alias("_time"),
+        "_sequenced",
+        "_lsn",
+        F.coalesce(F.col("record_id"), F.lit(0).cast("bigint")).alias("_record_id"),
+        F.col("emitted").alias("_emitted_at"),
+        _failures(table, source).alias("_failed"),
+    )
+
+
+def _text_of(fields: str, others: str, name: str) -> Column:
+    """Find a field by its exact name, else by the one name that differs in case only."""
+    return F.when(F.array_contains(F.map_keys(F.col(fields)), name), F.element_at(fields, name)).when(
+        F.size(others) > 0,
+        F.when(F.size(_alike(others, name)) == 1, F.element_at(F.col(fields), _alike(others, name)[0])),
+    )
+
+
+def _has(fields: str, others: str, name: str) -> Column:
+    alike = (F.size(others) > 0) & (F.size(_alike(others, name)) == 1)
+    return F.coalesce(F.array_contains(F.map_keys(F.col(fields)), name) | alike, F.lit(False))
+
+
+def _alike(others: str, name: str) -> Column:
+    return F.filter(others, lambda other: F.lower(other) == name.lower())
+
+
+def _is_delete() -> Column:
+    return F.col("_operation") == "delete"
+
+
+def _typed_columns(table: Table) -> list[Column]:
+    columns = []
+    for column in table.schema:
+        text = F.col(f"`text.{column.name}`")
+        if column.name not in table.primary_key:
+            # A delete gives its key; what else it carries is not a value (DMS fills in nulls).
+            text = F.when(~_is_delete(), text)
+        if column.type.name == "string":
+            text = F.when(~_is_nested(text, column.name), text)
+        columns.append(values.read(text, column.type).alias(column.name))
+    return columns
+
+
+def _is_nested(text: Column, name: str) -> Column:
+    """Tell an object or array from a string that holds the text of one."""
+    opens = text.startswith("{") | text.startswith("[")
+    unquoted = rf'(?i)"{_escaped(name)}"\s*:\s*[\[{{]'
+    return F.coalesce(opens & F.col("_raw_value").rlike(unquoted), F.lit(False))
+
+
+def _escaped(name: str) -> str:
+    return "".join(char if char.isalnum() or char == "_" else f"\\{char}" for char in name)
+
+
+def _old_key_columns(table: Table) -> list[Column]:
+    before = {name: F.col(f"`before.{name}`") for name in table.primary_key}
+    old = {
+        name: F.coalesce(
+            values.read(before[name], table.column(name).type),
+            values.read(F.col(f"`text.{name}`"), table.column(name).type),
+        )
+        for name in table.primary_key
+    }
+    new = {
+        name: values.read(F.col(f"`text.{name}`"), table.column(name).type)
+        for name in table.primary_key
+    }
+    changed = F.lit(False)
+    for name in table.primary_key:
+        changed = changed | ~old[name].eqNullSafe(new[name])
+    moved = (F.col("_operation") == "update") & changed
+    return [F.when(moved, old[name]).alias(f"_old_{name}") for name in table.primary_key]
+
+
+def _positions(source: SourceNames) -> list[Column]:
+    meta = F.col("meta")
+    commit_text = F.element_at(meta, "commit-timestamp")
+    emission_text = F.element_at(meta, "timestamp")
+    record_text = F.element_at(meta, "transaction-record-id")
+    position = F.element_at(meta, "stream-position")
+    commit = values.read(commit_text, _TIMESTAMP)
+    stated_emission = values.read(emission_text, _TIMESTAMP)
+    kafka = F.col("_kafka_timestamp")
+    is_cdc = F.col("_operation") != "load"
+    fallback = F.coalesce(stated_emission, kafka)
+    emitted = (
+        kafka
+        if source.emission == "kafka"
+        else F.coalesce(stated_emission, F.when(is_cdc, commit), kafka)
+    )
+    halves = [
+        F.lpad(F.upper(F.regexp_extract(position, _STREAM_POSITION, group)), 8, "0")
+        for group in (1, 2)
+    ]
+    has_position = F.coalesce(position.rlike(_STREAM_POSITION), F.lit(False))
+    record_id = values.read(record_text, _LONG)
+    unreadable = (
+        (commit_text.isNotNull() & commit.isNull())
+        | (emission_text.isNotNull() & stated_emission.isNull())
+        | (record_text.isNotNull() & record_id.isNull())
+    )
+    sequenced = is_cdc & commit.isNotNull()
+    return [
+        F.coalesce(commit, fallback).alias("_time"),
+        F.coalesce(sequenced, F.lit(False)).alias("_sequenced"),
+        # Only a position beside a commit time orders: alone it says nothing across restarts.
+        F.when(sequenced & has_position, F.concat(*halves)).otherwise("").alias("_lsn"),
+        F.when(sequenced, record_id).alias("record_id"),
+        emitted.alias("emitted"),
+        F.coalesce(unreadable, F.lit(False)).alias("time_unreadable"),
+    ]
+
+
+def _names(table: Table, *, present: bool) -> Column:
+    """Name the columns that an event gives: all of them for an insert or a load."""
+    every = F.array(*[F.lit(name) for name in table.column_names])
+    none = F.array().cast("array<string>")
+    complete = F.lit(True)
+    for name in table.column_names:
+        complete = complete & F.col(f"`has.{name}`")
+    whole_row = F.col("_operation").isin("insert", "load") | complete
+    listed = F.filter(
+        F.array(
+            *[
+                F.when(F.col(f"`has.{name}`") == present, F.lit(name))
+                for name in table.column_names
+            ]
+        ),
+        lambda name: name.isNotNull(),
+    )
+    chosen = F.when(whole_row, every if present else none).otherwise(listed)
+    return F.when(_is_delete(), none).otherwise(chosen)
+
+
+def _extra(table: Table) -> Column:
+    lowered = [name.lower() for name in table.column_names]
+    unknown = F.filter(
+        "other_names",
+        lambda other: ~(
+            F.lower(other).isin(lowered)
+            & (
+                F.size(F.filter("other_names", lambda twin: F.lower(twin) == F.lower(other))) == 1
+            )
+        ),
+    )
+    return F.when(
+        F.size("other_names") > 0,
+        F.map_filter("data", lambda name, _: F.array_contains(unknown, name)),
+    )
+
+
+def _failures(table: Table, source: SourceNames) -> Column:
+    meta = F.col("meta")
+    operation = F.col("_operation")
+    schema_name = F.element_at(meta, "schema-name")
+    table_name = F.element_at(meta, "table-name")
+    other_table = (
+        (schema_name.isNotNull() & (schema_name != "") & (schema_name != source.schema))
+        | (table_name.isNotNull() & (table_name != "") & (table_name != source.table))
+    )  # fmt: skip
+    truncates = operation.startswith("truncate")
+    envelope = (
+        F.when(F.col("_class") != "data", F.lit(""))
+        .when(~F.col("is_object"), "BAD_JSON")
+        .when(meta.isNull() | (F.col("data").isNull() & ~F.coalesce(truncates, F.lit(False))), "BAD_ENVELOPE")
+        .when(operation.isNull(), "BAD_ENVELOPE")
+        .when(~operation.isin(*_OPERATIONS), "UNKNOWN_OPERATION")
+        .when(F.coalesce(other_table, F.lit(False)), "WRONG_TABLE")
+    )
+    checked_text = {
+        column.name: F.col(f"`text.{column.name}`")
+        if column.name in table.primary_key
+        else F.when(~_is_delete(), F.col(f"`text.{column.name}`"))
+        for column in table.schema
+    }
+    found: list[Column] = [
+        F.when(
+            checked_text[column.name].isNotNull() & F.col(column.name).isNull(),
+            F.lit(f"BAD_TYPE:{column.name}"),
+        )
+        for column in table.schema
+    ]
+    for name in table.primary_key:
+        before = F.col(f"`before.{name}`")
+        found.append(
+            F.when(
+                (operation == "update")
+                & before.isNotNull()
+                & values.read(before, table.column(name).type).isNull(),
+                F.lit(f"BAD_TYPE:{name}"),
+            )
+        )
+    found += [
+        F.when(F.col(f"`text.{name}`").isNull(), F.lit(f"NULL_KEY:{name}"))
+        for name in table.primary_key
+    ]
+    no_sequence = F.col("time_unreadable")
+    if source.commit_time_required:
+        no_sequence = no_sequence | ((operation != "load") & ~F.col("_sequenced"))
+    found.append(F.when(no_sequence, F.lit("NO_SEQUENCE")))
+    return F.coalesce(envelope, F.concat_ws(SEPARATOR, *found))

@@ -1,0 +1,75 @@
+"""What a batch is and what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One micro-batch of one table, and what stays the same when it is replayed."""
+
+    application_id: str
+    batch_id: int
+    processed_at: datetime
+    config_hash: str
+    source: str
+    """The message file, or `kafka`."""
+
+
+@dataclass(frozen=True)
+class Watermark:
+    """How far a table's accepted events reach: later ones need no look-up in the ledger.
+
+    Times are ISO 8601 texts in UTC with microseconds, so that they compare as they sort.
+    """
+
+    effective: str = ""
+    """The latest effective time of any event."""
+    emission: str = ""
+    """The latest emission of a change."""
+    loaded: str = ""
+    """The latest emission of a load."""
+    commit_time_seen: bool = False
+    sparse_moves: bool = False
+    """Some key change left fields out, so that keys depend on each other."""
+
+    def joined(self, other: Watermark) -> Watermark:
+        """Give the watermark after both."""
+        return Watermark(
+            effective=max(self.effective, other.effective),
+            emission=max(self.emission, other.emission),
+            loaded=max(self.loaded, other.loaded),
+            commit_time_seen=self.commit_time_seen or other.commit_time_seen,
+            sparse_moves=self.sparse_moves or other.sparse_moves,
+        )
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One row of the metrics table, but for table, batch and time."""
+
+    metric: str
+    column: str | None
+    value: float
+    threshold: float | None = None
+    passed: bool | None = None
+    severity: str | None = None
+    rule_id: str | None = None
+
+
+@dataclass(frozen=True)
+class BatchReport:
+    """Every offset of a batch with its outcome, counted."""
+
+    table: str
+    batch: Batch
+    consumed: int
+    outcomes: Mapping[str, int]
+    offsets: Mapping[str, Mapping[int, tuple[int, int]]] = field(default_factory=dict)
+    """By topic id and partition: the first offset and the one after the last."""
+    topic: str = ""
+    watermark: Watermark = field(default_factory=Watermark)
+    measures: tuple[Measured, ...] = ()

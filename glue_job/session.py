@@ -1,0 +1,58 @@
+"""Spark as the job needs it, on Glue and on a laptop."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+
+from pyspark.sql import SparkSession
+
+BATCH_SETTINGS = {
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.ansi.enabled": "false",
+    "spark.sql.adaptive.enabled": "true",
+    "spark.sql.adaptive.coalescePartitions.parallelismFirst": "false",
+    "spark.databricks.delta.snapshotPartitions": "2",
+    "spark.databricks.delta.schema.autoMerge.enabled": "false",
+    "spark.sql.sources.partitionOverwriteMode": "static",
+}
+"""Set on the session of every batch: foreachBatch runs in a clone with adaptive execution off."""
+
+_DELTA = {
+    "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+    "spark.redaction.regex": "(?i)secret|password|token|jaas|access[.]?key",
+}
+
+
+def start(name: str, *, jars: str = "", local_cores: int | None = None) -> SparkSession:
+    """Get the session: Glue's own, or a local one of `local_cores` with `jars` (comma list)."""
+    builder = SparkSession.builder.appName(name)
+    for key, value in {**_DELTA, **BATCH_SETTINGS}.items():
+        builder = builder.config(key, value)
+    if local_cores is not None:
+        scratch = tempfile.gettempdir()
+        builder = (
+            builder.master(f"local[{local_cores}]")
+            .config("spark.ui.enabled", "false")
+            .config("spark.driver.host", "127.0.0.1")
+            .config("spark.driver.bindAddress", "127.0.0.1")
+            .config("spark.driver.memory", os.environ.get("CDCCTL_DRIVER_MEMORY", "2g"))
+            .config("spark.sql.warehouse.dir", f"{scratch}/cdcctl-warehouse")
+            .config("spark.sql.shuffle.partitions", str(2 * local_cores))
+            .config("spark.ui.showConsoleProgress", "false")
+        )
+    if jars:
+        builder = builder.config("spark.jars", jars)
+    spark = builder.getOrCreate()
+    spark.sparkContext.setLogLevel("ERROR")
+    return spark
+
+
+def prepare(spark: SparkSession, *, shuffle_partitions: int | None = None) -> SparkSession:
+    """Set what every batch needs on its own session."""
+    for key, value in BATCH_SETTINGS.items():
+        spark.conf.set(key, value)
+    if shuffle_partitions is not None:
+        spark.conf.set("spark.sql.shuffle.partitions", str(shuffle_partitions))
+    return spark
