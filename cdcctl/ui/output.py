@@ -35,6 +35,8 @@ class Document:
     columns: Sequence[str] = ()
     """Columns of the CSV, for the header of an empty answer; default: those of the records."""
     warnings: Sequence[str] = ()
+    flat: Sequence[Mapping[str, Any]] | None = None
+    """Records for CSV, where those for JSON lines are nested."""
 
 
 def write(document: Document, output: OutputFormat, show: Callable[[], None]) -> None:
@@ -82,12 +84,11 @@ def machine_time(value: datetime) -> str:
 def _write_csv(document: Document) -> None:
     import csv
 
-    columns = list(document.columns) or list(
-        dict.fromkeys(key for row in document.records for key in row)
-    )
+    records = document.records if document.flat is None else document.flat
+    columns = list(document.columns) or list(dict.fromkeys(key for row in records for key in row))
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(columns)
-    for record in document.records:
+    for record in records:
         writer.writerow([_cell(record.get(column)) for column in columns])
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Any, Literal
 
 from rich import box
 from rich.table import Table
 from rich.text import Text
 
 from cdcctl.ui.console import stdout
+from cdcctl.ui.output import machine_time
 
 Cell = str | Text
 _BARS = "▁▂▃▄▅▆▇█"
@@ -67,6 +68,19 @@ def sparkline(values: Sequence[float | None]) -> str:
         return _BARS[round((value - low) / span * steps)] if span else _BARS[steps // 2]
 
     return "".join(bar(value) for value in values)
+
+
+def spelled(value: Any) -> str:
+    """Spell one value of a row."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "true" if value else "false"
+        case datetime():
+            return machine_time(value)
+        case _:
+            return str(value)
 
 
 def ago(moment: datetime, now: datetime) -> str:

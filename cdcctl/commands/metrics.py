@@ -1,0 +1,95 @@
+"""`cdcctl metrics`: data quality metrics of each batch."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from cdcctl.commands.lake_options import lake_request
+from cdcctl.commands.options import (
+    DEFAULT_CONFIG,
+    DEFAULT_LOCAL_DIR,
+    ConfigOption,
+    LakeOption,
+    LocalDirOption,
+    LocalOption,
+    OutputOption,
+)
+from cdcctl.operations.metrics import (
+    MetricsRequest,
+    follow_measurements,
+    latest_checks,
+    newest_measurements,
+)
+from cdcctl.ui import output
+from cdcctl.ui.output import OutputFormat
+
+app = typer.Typer(help="Data quality metrics, as each batch measured them.", no_args_is_help=True)
+
+TableOption = Annotated[str | None, typer.Option("--table", "-t", help="Only this table.")]
+FailedOption = Annotated[bool, typer.Option("--failed", help="Only breached thresholds.")]
+
+
+@app.command("show", epilog="Example: cdcctl metrics show --local --table vehicle_telemetry")
+def show(
+    table: TableOption = None,
+    failed: FailedOption = False,
+    local: LocalOption = False,
+    lake: LakeOption = None,
+    output_format: OutputOption = OutputFormat.table,
+    config: ConfigOption = DEFAULT_CONFIG,
+    local_dir: LocalDirOption = DEFAULT_LOCAL_DIR,
+) -> None:
+    """Show the latest value of each check, with its course."""
+    request = MetricsRequest(lake_request(config, lake, local, local_dir), table, failed)
+    report = latest_checks(request)
+    from cdcctl.ui import metrics as view
+
+    output.write(
+        view.checks_document(report),
+        output_format,
+        lambda: view.show_checks(report, now=datetime.now(UTC)),
+    )
+
+
+@app.command("tail", epilog="Example: cdcctl metrics tail --local -f --failed")
+def tail(
+    table: TableOption = None,
+    failed: FailedOption = False,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Go on as batches arrive, until Ctrl-C.")
+    ] = False,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="How many to begin with.")] = 20,
+    timeout: Annotated[
+        float | None, typer.Option("--timeout", min=0, help="Stop following after SECONDS.")
+    ] = None,
+    local: LocalOption = False,
+    lake: LakeOption = None,
+    output_format: OutputOption = OutputFormat.table,
+    config: ConfigOption = DEFAULT_CONFIG,
+    local_dir: LocalDirOption = DEFAULT_LOCAL_DIR,
+) -> None:
+    """Show the newest measurements, and with -f each new one."""
+    request = MetricsRequest(lake_request(config, lake, local, local_dir), table, failed)
+    from cdcctl.ui import metrics as view
+
+    if not follow:
+        report = newest_measurements(request, limit)
+        output.write(
+            view.measurements_document(report),
+            output_format,
+            lambda: view.show_measurements(report.measurements),
+        )
+        return
+    measured = follow_measurements(request, limit, timeout)
+    match output_format:
+        case OutputFormat.table:
+            view.show_measurements(measured)
+        case OutputFormat.jsonl:
+            output.write_lines(each.as_document() for each in measured)
+        case _:
+            raise typer.BadParameter(
+                "a stream has no end to close it with; use jsonl", param_hint="--output"
+            )

@@ -1,0 +1,209 @@
+"""Opens a lake and its Delta tables, and says clearly what is wrong when that fails.
+
+A table may be written meanwhile: each query sees one version of it, whole.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cached_property
+from pathlib import Path
+from typing import Any, cast
+
+from deltalake import DeltaTable, QueryBuilder
+from deltalake.exceptions import DeltaError, TableNotFoundError
+
+from cdcctl.errors import CdcctlError, ExitCode
+from glue_job.contract.lake import METRICS_TABLE, LakePaths
+
+Row = dict[str, Any]
+ROWS = "lake_rows"
+"""The name of the table in a query."""
+
+_ATTEMPTS = 3
+
+
+@dataclass(frozen=True)
+class LakeTable:
+    """One version of a Delta table."""
+
+    name: str
+    path: str
+    _delta: DeltaTable
+
+    @property
+    def version(self) -> int:
+        """Give the version that this object reads."""
+        return self._delta.version()
+
+    @cached_property
+    def columns(self) -> Mapping[str, str]:
+        """Give the columns with their Delta types; a nested type is given as JSON."""
+        fields = json.loads(self._delta.schema().to_json())["fields"]
+        return {
+            field["name"]: kind if isinstance(kind := field["type"], str) else json.dumps(kind)
+            for field in fields
+        }
+
+    def query(self, sql: str) -> list[Row]:
+        """Answer a query on this version; the table's name in it is `lake_rows`."""
+        try:
+            return self._answer(sql)
+        except Exception as error:
+            # The engine raises bare Exception for a data file that cannot be read. One that was
+            # compacted and removed since the table was opened is not in the newest version.
+            if not _is_gone(error) or not self._advance():
+                raise _unreadable(self.name, self.path, error) from error
+        try:
+            return self._answer(sql)
+        except Exception as error:
+            raise _unreadable(self.name, self.path, error) from error
+
+    def _answer(self, sql: str) -> list[Row]:
+        answer = QueryBuilder().register(ROWS, self._delta).execute(sql).read_all()
+        return cast(list[Row], answer.to_struct_array().to_pylist())
+
+    def _advance(self) -> bool:
+        before = self.version
+        self._delta.update_incremental()
+        return self.version != before
+
+
+@dataclass(frozen=True)
+class Lake:
+    """A lake on disk, in the layout of `LakePaths.below`."""
+
+    root: Path
+    paths: LakePaths
+
+    def table_names(self) -> tuple[str, ...]:
+        """Name the source tables that this lake holds history or refused rows of."""
+        history = _delta_tables(Path(self.paths.delta)) - {METRICS_TABLE}
+        refused = _delta_tables(Path(self.paths.quarantine_root))
+        return tuple(sorted(name for name in history | refused if not name.startswith("_")))
+
+    def require_table(self, name: str) -> None:
+        """Raise LAK003 when the lake holds nothing of a source table."""
+        known = self.table_names()
+        if name in known:
+            return
+        close = get_close_matches(name, known, n=1)
+        raise CdcctlError(
+            "LAK003",
+            f"table `{name}` is not in the lake {self.root}",
+            why=f"it holds: {', '.join(known)}" if known else "no batch has been written yet",
+            fix=f"did you mean `{close[0]}`?" if close else "",
+            exit_code=ExitCode.NOT_FOUND,
+        )
+
+    def history(self, table: str) -> LakeTable | None:
+        """Open the history of a source table; None when nothing was applied yet."""
+        return self._open(table, self.paths.history(table))
+
+    def quarantine(self, table: str) -> LakeTable | None:
+        """Open the refused rows of a source table; None when there never was one."""
+        return self._open(f"quarantine of {table}", self.paths.quarantine(table))
+
+    def metrics(self) -> LakeTable | None:
+        """Open the metrics of all tables; None when none was measured yet."""
+        return self._open(METRICS_TABLE, self.paths.metrics)
+
+    def _open(self, name: str, path: str) -> LakeTable | None:
+        if not _has_commits(Path(path), name):
+            return None
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                return LakeTable(name, path, DeltaTable(path))
+            except TableNotFoundError:
+                return None
+            except (DeltaError, OSError) as error:
+                # A checkpoint or a clean-up of old commits may replace the log while it is listed.
+                if attempt < _ATTEMPTS and _is_gone(error):
+                    continue
+                raise _unreadable(name, path, error) from error
+        return None
+
+
+def open_lake(folder: Path, *, made_by: str) -> Lake:
+    """Open a lake folder; `made_by` is the command that makes one, for the error."""
+    try:
+        is_there = folder.is_dir()
+        is_lake = is_there and ((folder / "delta").is_dir() or (folder / "quarantine").is_dir())
+    except PermissionError as error:
+        raise _forbidden(f"the lake {folder}", error) from error
+    if not is_there:
+        raise CdcctlError(
+            "LAK001",
+            f"there is no lake at {folder}",
+            why="it is a file" if folder.exists() else "the folder does not exist",
+            fix=made_by,
+            exit_code=ExitCode.NOT_FOUND,
+        )
+    if not is_lake:
+        raise CdcctlError(
+            "LAK002",
+            f"{folder} is not a lake",
+            why="it has neither a folder `delta` nor a folder `quarantine`",
+            fix=made_by,
+            exit_code=ExitCode.NOT_FOUND,
+        )
+    return Lake(folder, LakePaths.below(str(folder)))
+
+
+def _delta_tables(folder: Path) -> set[str]:
+    try:
+        return {each.name for each in folder.iterdir() if (each / "_delta_log").is_dir()}
+    except FileNotFoundError:
+        return set()
+    except PermissionError as error:
+        raise _forbidden(str(folder), error) from error
+
+
+def _has_commits(path: Path, name: str) -> bool:
+    try:
+        return any((path / "_delta_log").glob("*.json"))
+    except PermissionError as error:
+        raise _forbidden(name, error) from error
+
+
+def _is_gone(error: Exception) -> bool:
+    return any(text in str(error) for text in ("not found", "No such file"))
+
+
+def _forbidden(what: str, error: Exception) -> CdcctlError:
+    return CdcctlError(
+        "LAK004",
+        f"{what} cannot be read",
+        why=_cause(error),
+        fix="run as a user who may read the lake's files",
+        exit_code=ExitCode.CREDENTIALS,
+    )
+
+
+def _unreadable(name: str, path: str, error: Exception) -> CdcctlError:
+    text = str(error)
+    if "Permission denied" in text or isinstance(error, PermissionError):
+        return _forbidden(f"{name} ({path})", error)
+    if "unsupported" in text.lower():
+        return CdcctlError(
+            "LAK006",
+            f"{name} ({path}) uses a Delta feature that cdcctl cannot read",
+            why=_cause(error),
+            fix="pip install --upgrade deltalake",
+        )
+    return CdcctlError(
+        "LAK005",
+        f"{name} ({path}) is damaged",
+        why=_cause(error),
+        fix="restore the missing or damaged file",
+    )
+
+
+def _cause(error: Exception) -> str:
+    """Give the first line of what the engine says, without its stack."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: {error.filename}"
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), repr(error))
