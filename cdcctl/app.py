@@ -273,6 +273,9 @@ def load(entry: Entry) -> Any:
 
     command = typer.main.get_command(import_module(entry.module).app)
     command.name = entry.name
+    # Typer adds the completion options to every app that is not asked to leave them out.
+    completion = {"install_completion", "show_completion"}
+    command.params = [each for each in command.params if each.name not in completion]
     return command
 
 

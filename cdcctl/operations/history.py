@@ -13,7 +13,6 @@ from cdcctl.lake.reader import ROWS, LakeTable, Row
 from cdcctl.lake.sql import Value, identifier, literal
 from cdcctl.operations.lakes import LakeRequest, OpenedLake, open_requested_lake
 from cdcctl.operations.privacy import HIDING_TRANSFORMS, Privacy
-from glue_job.contract.lake import HISTORY_COLUMNS
 from glue_job.contract.model import Table
 
 _BOOLEANS = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
@@ -38,6 +37,8 @@ class Version:
     is_current: bool
     ingested_at: datetime | None
     values: Mapping[str, Any]
+    changed: tuple[str, ...]
+    """Columns whose value differs from the version before, masked ones too."""
 
     def as_document(self) -> dict[str, Any]:
         """Give the version as plain data."""
@@ -47,6 +48,7 @@ class Version:
             "is_current": self.is_current,
             "ingested_at": self.ingested_at,
             "values": dict(self.values),
+            "changed": list(self.changed),
         }
 
 
@@ -77,7 +79,10 @@ def show_history(request: HistoryRequest) -> HistoryReport:
     return HistoryReport(
         request.table,
         key,
-        tuple(_version(row, privacy) for row in found),
+        tuple(
+            _version(row, before, privacy)
+            for row, before in zip(found, [None, *found], strict=False)
+        ),
         opened.warnings,
     )
 
@@ -95,18 +100,16 @@ def _privacy(
     return Privacy(privacy.shown | stored_hidden | key.keys(), privacy.reveal)
 
 
-def _version(row: Row, privacy: Privacy) -> Version:
-    values = {
-        name: value
-        for name, value in row.items()
-        if name not in HISTORY_COLUMNS and not name.startswith("_")
-    }
+def _version(row: Row, before: Row | None, privacy: Privacy) -> Version:
+    names = [name for name in row if not name.startswith("_")]
+    changed = () if before is None else tuple(n for n in names if row[n] != before[n])
     return Version(
         row["_effective_from"],
         row["_effective_to"],
         row["_is_current"],
         row.get("_ingested_at"),
-        privacy.values(values),
+        privacy.values({name: row[name] for name in names}),
+        changed,
     )
 
 

@@ -53,11 +53,10 @@ def _change(before: Version | None, version: Version, key: Mapping[str, Any]) ->
         values = (f"{n}={spelled(v)}" for n, v in version.values.items() if n not in key)
         return Text.assemble(("opened  ", "green"), ", ".join(values))
     changed = [
-        f"{name}: {spelled(before.values.get(name))} → {spelled(value)}"
-        for name, value in version.values.items()
-        if before.values.get(name) != value
+        f"{name}: {spelled(before.values[name])} → {spelled(version.values[name])}"
+        for name in version.changed
     ]
-    return Text("\n".join(changed) or "no visible value changed")
+    return Text("\n".join(changed) or "no value changed")
 
 
 def _moment(moment: datetime | None) -> str:

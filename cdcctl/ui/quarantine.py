@@ -98,7 +98,7 @@ def show_row(report: QuarantineReport) -> None:
             Heading("EXPECTED", is_wide=True),
             Heading("ACTUAL", is_wide=True, style=_BAD),
         )
-        failed = ((f.id, f.column or "", expectation(f), spelled(f.actual)) for f in row.failures)
+        failed = ((f.id, f.column or "", expectation(f), _evidence(f)) for f in row.failures)
         tables.show(tables.table(headings, failed), "")
         tables.show(_facts(_origin(row)), "", Text("row as far as it was read", style="bold"))
         tables.show(_facts((name, spelled(value)) for name, value in row.values.items()))
@@ -114,8 +114,8 @@ def show_stats(report: StatsReport) -> None:
         Heading("TABLE"),
         Heading("RULE"),
         Heading("ROWS", "right"),
-        Heading("LAST"),
-        Heading("BY HOUR", is_wide=True),
+        Heading("NEWEST"),
+        Heading(f"LAST {_TREND_HOURS} HOURS"),
     )
     end = max(count.last_at for count in report.counts)
     drawn = (
@@ -124,7 +124,7 @@ def show_stats(report: StatsReport) -> None:
             count.rule,
             f"{count.rows:,}",
             tables.local_time(count.last_at),
-            tables.sparkline(_last_hours(count.hours, end)),
+            tables.sparkline(_last_hours(count.hours, end), low=0),
         )
         for count in report.counts
     )
@@ -165,11 +165,18 @@ def _cells(row: RefusedRow, now: datetime) -> tuple[str, ...]:
     return (
         row.failed_rule + more,
         (first.column or "") if first else "",
-        spelled(first.actual) if first else "",
-        ", ".join(f"{name}={spelled(value)}" for name, value in row.key.items()),
+        _evidence(first) if first else "",
+        ", ".join(f"{name}={spelled(v)}" for name, v in row.key.items() if v is not None),
         row.id,
         tables.ago(row.quarantined_at, now),
     )
+
+
+def _evidence(failure: Failure) -> str:
+    """Spell the value a check saw; a message that could not be read has none."""
+    if failure.actual is None and failure.column is None:
+        return ""
+    return spelled(failure.actual)
 
 
 def _leading(row: RefusedRow) -> Failure | None:
@@ -225,9 +232,8 @@ def _indented(raw: str | None) -> str:
 def _last_hours(hours: Mapping[datetime, int], end: datetime) -> list[float]:
     last = _aware(end).replace(minute=0, second=0, microsecond=0)
     known = {_aware(hour): rows for hour, rows in hours.items()}
-    start = max(min(known), last - timedelta(hours=_TREND_HOURS - 1))
-    steps = int((last - start) / timedelta(hours=1)) + 1
-    return [float(known.get(start + timedelta(hours=step), 0)) for step in range(steps)]
+    ages = range(_TREND_HOURS - 1, -1, -1)
+    return [float(known.get(last - timedelta(hours=age), 0)) for age in ages]
 
 
 def _aware(moment: datetime) -> datetime:

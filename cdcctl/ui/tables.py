@@ -53,12 +53,12 @@ def show(*parts: Table | Text | str) -> None:
         console.print(Text(part) if isinstance(part, str) else part)
 
 
-def sparkline(values: Sequence[float | None]) -> str:
-    """Draw numbers as bars between the smallest and the largest; a gap is a space."""
+def sparkline(values: Sequence[float | None], *, low: float | None = None) -> str:
+    """Draw numbers as bars from `low`, else the smallest, to the largest; a gap is a space."""
     known = [value for value in values if value is not None]
     if not known:
         return ""
-    low, high = min(known), max(known)
+    low, high = min(known) if low is None else low, max(known)
     span = high - low
     steps = len(_BARS) - 1
 
