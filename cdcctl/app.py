@@ -36,26 +36,19 @@ class Entry:
 
 
 COMMANDS = (
-    Entry("demo", "Start", "run the whole pipeline here, with fleet data, and prove the result"),
-    Entry("validate-config", "Config", "check tables.yaml, offline"),
-    Entry("rules", "Config", "docs and examples of each rule, transform and metric"),
+    Entry("demo", "Start", "the whole pipeline here, with data and a proof"),
+    Entry("validate-config", "Config", "every fault of tables.yaml, offline"),
+    Entry("rules", "Config", "rules, transforms, metrics: docs and examples"),
     Entry("schema", "Config", "the JSON Schema of tables.yaml"),
-    Entry("compile", "Config", "DDL, DMS mappings, topics and catalog entries from tables.yaml"),
-    Entry(
-        "seed", "Deliver", "write fleet data into the source: inserts, updates, deletes, bad rows"
-    ),
-    Entry(
-        "quarantine",
-        "Data",
-        "refused rows: what failed and why",
-        ("show", "inspect", "stats"),
-    ),
-    Entry("metrics", "Data", "data quality metrics of each batch", ("show", "tail")),
-    Entry("history", "Data", "the timeline of one key", ("show",)),
+    Entry("compile", "Config", "DDL, DMS settings, topics, catalog entries"),
+    Entry("seed", "Deliver", "fleet data for the source, bad rows included"),
+    Entry("quarantine", "Data", "refused rows: what failed and why", ("show", "inspect", "stats")),
+    Entry("metrics", "Data", "data quality of each batch", ("show", "tail")),
+    Entry("history", "Data", "what a row was, from when until when", ("show",)),
     Entry(
         "local",
         "Local",
-        "the pipeline on this machine: PostgreSQL, Kafka, the job, Delta",
+        "the pipeline on this machine",
         ("up", "down", "status", "run", "reset"),
     ),
 )
@@ -76,15 +69,15 @@ MOVABLE_VALUES = {
 MOVABLE_FLAGS = ("-y", "--yes", "--local", "--dry-run")
 
 GLOBAL_OPTIONS = (
-    ("-c, --config FILE", "tables.yaml (default config/tables.yaml)"),
-    ("-o, --output FORMAT", "table, json, jsonl or csv, on commands that read"),
+    ("-c, --config FILE", "default config/tables.yaml"),
+    ("-o, --output FORMAT", "table, json, jsonl or csv, where data is read"),
     ("-q, --quiet", "no progress"),
-    ("--no-color", "no colour; NO_COLOR=1 does the same"),
-    ("--no-input", "never ask; what would need an answer ends with exit code 10"),
+    ("--no-color", "no colour, as with NO_COLOR=1"),
+    ("--no-input", "never ask; exit 10 instead"),
     ("--debug", "print the traceback of an unexpected error"),
     ("--version", "print the version"),
     ("--install-completion", "complete commands and options in this shell"),
-    ("-h, --help", "this page; `cdcctl COMMAND --help` for a command"),
+    ("-h, --help", "this page, or that of a command"),
 )
 
 
@@ -115,11 +108,10 @@ def help_page() -> str:
         if entry.group != group:
             group = entry.group
             lines += ["", group]
-        lines.append(f"  {entry.name:<17}{entry.summary}")
-        if entry.subcommands:
-            lines.append(f"  {'':<17}{' | '.join(entry.subcommands)}")
+        usage = f"{entry.name} {'|'.join(entry.subcommands)}"
+        lines.append(f"  {usage:<31} {entry.summary}")
     lines += ["", "Options, before or after the command"]
-    lines += [f"  {option:<22}{meaning}" for option, meaning in GLOBAL_OPTIONS]
+    lines += [f"  {option:<31} {meaning}" for option, meaning in GLOBAL_OPTIONS]
     return "\n".join(lines) + "\n"
 
 
