@@ -26,7 +26,7 @@ Line = Mapping[str, Any]
 ComparedRow = tuple[tuple[str, Any], ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Scenario:
     """One folder: the batches of one table and the expected lake."""
 
