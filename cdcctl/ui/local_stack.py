@@ -1,0 +1,217 @@
+"""Screens of `cdcctl local` and `cdcctl seed`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from rich.text import Text
+
+from cdcctl.operations.local_stack import ChildReport, StackReport
+from cdcctl.operations.seed import SeedReport
+from cdcctl.ui import tables
+from cdcctl.ui.output import Document
+from cdcctl.ui.tables import Heading
+
+_STYLES = {
+    "ready": "green",
+    "starting": "yellow",
+    "restarting": "yellow",
+    "waiting": "yellow",
+    "degraded": "yellow",
+    "failed": "red",
+}
+
+
+def status_document(report: StackReport) -> Document:
+    """Give the state of the stack for machines."""
+    children = [
+        {
+            "name": child.name,
+            "state": child.state,
+            "pid": child.pid,
+            "restarts": child.restarts,
+            "log": child.log,
+            "problem": child.problem,
+        }
+        for child in report.children
+    ]
+    data = {
+        "directory": str(report.directory),
+        "phase": str(report.phase),
+        "up": report.is_up,
+        "config": report.config,
+        "config_hash": report.config_hash,
+        "postgres": report.postgres,
+        "kafka": report.kafka,
+        "lake": report.lake,
+        "processes": children,
+        "tables": [
+            {
+                "table": table.table,
+                "topic": table.topic,
+                "loaded": table.is_loaded,
+                "load_rows": table.load_rows,
+                "inserts": table.inserts,
+                "updates": table.updates,
+                "deletes": table.deletes,
+                "job": table.job,
+            }
+            for table in report.tables
+        ],
+    }
+    return Document("local-status/v1", data, children, warnings=report.warnings)
+
+
+def show_up(report: StackReport) -> None:
+    """Tell that the stack is up, where, and what to do next."""
+    tables.show("the local stack was up already" if report.was_up else "the local stack is up")
+    _show_addresses(report)
+    tables.show("next: cdcctl seed --local   cdcctl local status   cdcctl local down")
+
+
+def show_status(report: StackReport, with_limits: bool) -> None:
+    """Draw processes, addresses and tables."""
+    if not report.is_up:
+        tables.show(f"no local stack is up in {report.directory}")
+        tables.show("start it: cdcctl local up")
+    else:
+        style = _STYLES.get(report.phase, "")
+        tables.show(Text.assemble("local stack ", (str(report.phase), style)))
+        _show_addresses(report)
+        tables.show("", _process_table(report.children))
+        for child in report.children:
+            _show_problem(child)
+    if report.is_up and report.tables:
+        tables.show("", _captured_table(report))
+    if with_limits:
+        from cdcctl.local.capture import LIMITS
+
+        tables.show("", "what the capture does not do as DMS does:")
+        tables.show(*(f"  - {limit}" for limit in LIMITS))
+
+
+def down_document(was_up: bool) -> Document:
+    """Tell machines whether something was stopped."""
+    return Document("local-down/v1", {"stopped": was_up}, [{"stopped": was_up}])
+
+
+def show_down(was_up: bool) -> None:
+    """Tell whether something was stopped."""
+    tables.show("the local stack is down, its data is kept" if was_up else "no local stack was up")
+
+
+def show_reset(removed: Path | None) -> None:
+    """Tell what was removed."""
+    tables.show(f"removed {removed}" if removed else "there was nothing to remove")
+
+
+def seed_document(report: SeedReport) -> Document:
+    """Give what was written for machines."""
+    records = [_seed_record(report, table) for table in report.tables]
+    counts = report.counts
+    data = {"rows": counts.rows, "transactions": counts.transactions, "tables": records}
+    return Document("seed/v1", data, records)
+
+
+def show_seed(report: SeedReport) -> None:
+    """Draw what was written."""
+    headings = (
+        Heading("TABLE"),
+        *(Heading(name, "right") for name in ("INSERTED", "UPDATED", "DELETED", "BAD ON PURPOSE")),
+    )
+    rows = [_seed_record(report, table) for table in report.tables]
+    tables.show(
+        tables.table(
+            headings,
+            [
+                (r["table"], *(f"{r[k]:,}" for k in ("inserted", "updated", "deleted", "bad")))
+                for r in rows
+            ],
+        )
+    )
+
+
+def _seed_record(report: SeedReport, table: str) -> dict[str, Any]:
+    counts = report.counts
+    return {
+        "table": table,
+        "inserted": counts.inserted[table],
+        "updated": counts.updated[table],
+        "deleted": counts.deleted[table],
+        "bad": counts.bad[table],
+    }
+
+
+def _show_addresses(report: StackReport) -> None:
+    postgres, kafka = report.postgres, report.kafka
+    if postgres:
+        tables.show(
+            f"  postgres  {postgres['host']}:{postgres['port']}/{postgres['database']}",
+            f"            user {postgres['user']}, password in {postgres['password_file']}",
+        )
+    if kafka:
+        tables.show(
+            f"  kafka     {kafka['bootstrap_servers']}  SASL_PLAINTEXT SCRAM-SHA-512",
+            f"            user {kafka['sasl_username']}, password in {kafka['password_file']}",
+        )
+    tables.show(f"  lake      {report.lake}")
+
+
+def _process_table(children: tuple[ChildReport, ...]) -> Any:
+    headings = (
+        Heading("PROCESS"),
+        Heading("STATE"),
+        Heading("PID", "right"),
+        Heading("RESTARTS", "right"),
+        Heading("LOG", is_wide=True),
+    )
+    return tables.table(
+        headings,
+        [
+            (
+                child.name,
+                Text(child.state, style=_STYLES.get(child.state, "")),
+                str(child.pid or "-"),
+                str(child.restarts),
+                child.log,
+            )
+            for child in children
+        ],
+    )
+
+
+def _show_problem(child: ChildReport) -> None:
+    if child.problem is None:
+        return
+    problem = child.problem
+    tables.show(Text(f"{child.name}: {problem['what']}: {problem['why']}", style="red"))
+    tables.show(*(f"    {line}" for line in problem["lines"][-5:]))
+    if problem["fix"]:
+        tables.show(f"  fix: {problem['fix']}")
+
+
+def _captured_table(report: StackReport) -> Any:
+    headings = (
+        Heading("TABLE"),
+        Heading("LOADED"),
+        *(Heading(name, "right") for name in ("ROWS", "INS", "UPD", "DEL")),
+        Heading("JOB"),
+        Heading("BATCH", "right"),
+    )
+    return tables.table(
+        headings,
+        [
+            (
+                table.table.partition(".")[2],
+                "yes" if table.is_loaded else "no",
+                *(
+                    f"{count:,}"
+                    for count in (table.load_rows, table.inserts, table.updates, table.deletes)
+                ),
+                str(table.job.get("state", "-")),
+                str(table.job.get("batch_id", "-")),
+            )
+            for table in report.tables
+        ],
+    )
