@@ -111,6 +111,10 @@ class Lake:
         """Open the metrics of all tables; None when none was measured yet."""
         return self._open(METRICS_TABLE, self.paths.metrics)
 
+    def batches(self) -> LakeTable | None:
+        """Open the batch log of all tables; None when no batch was written yet."""
+        return self._open("batch log", self.paths.batches)
+
     def _open(self, name: str, path: str) -> LakeTable | None:
         if not _has_commits(Path(path), name):
             return None
