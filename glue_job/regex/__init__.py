@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-from glue_job.regex.effort import LENGTHS, TooComplexError, longest_safe_value
+from glue_job.regex.effort import LENGTHS, UnsafePatternError, longest_safe_value
 from glue_job.regex.syntax import PatternError, parse
 
 LONGEST_VALUE = LENGTHS[0]
@@ -36,24 +36,9 @@ def inspect(pattern: str) -> Inspected:
     try:
         parsed = parse(pattern)
         longest = longest_safe_value(parsed.tree)
-    except PatternError as error:
-        return _refused(pattern, Fault(str(error), error.help))
-    except TooComplexError:
-        return _refused(pattern, Fault("the pattern is too large to be checked", "split it"))
-    if longest is None:
-        return _refused(
-            pattern,
-            Fault(
-                "the pattern can take very long on some values: its repetitions overlap",
-                "what follows a repetition must not be able to match what is repeated: "
-                "`[^,]*,` rather than `.*,`, `(?:[a-z]+-)*` rather than `(?:[a-z]+-?)*`",
-            ),
-        )
+    except (PatternError, UnsafePatternError) as error:
+        return Inspected(pattern, 0, (Fault(str(error), error.help),))
     return Inspected(_without_soft_ends(pattern, parsed.dollars), longest)
-
-
-def _refused(pattern: str, fault: Fault) -> Inspected:
-    return Inspected(pattern, 0, (fault,))
 
 
 def _without_soft_ends(pattern: str, dollars: tuple[int, ...]) -> str:

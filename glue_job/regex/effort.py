@@ -30,8 +30,8 @@ from glue_job.regex.tree import (
 
 MOST_STEPS = 50_000_000
 """About one second of one core in Java 17: 5e7 steps of `(.*a){3}$` took 0.9 s."""
-MOST_FRAMES = 4_000
-"""Java recurses once per repetition of a group; 1 MB of stack holds at least 10,000 frames."""
+MOST_FRAMES = 5_000
+"""Java recurses once per repetition of a group; a thread's 1 MB held 6,000 to 12,000 calls."""
 LENGTHS = (100_000, 50_000, 20_000, 10_000, 5_000, 2_000, 1_000, 500, 250)
 """Bounds on the length of a value, of which the largest safe one is taken."""
 MOST_POSITIONS = 600
@@ -44,8 +44,13 @@ _BEAM = 6
 _SAMPLES = (48, 96)
 
 
-class TooComplexError(ValueError):
-    """The automaton would be too large to look at."""
+class UnsafePatternError(ValueError):
+    """A pattern that could hang or end the job."""
+
+    def __init__(self, message: str, help: str) -> None:
+        """Say what is unsafe and what to write instead."""
+        super().__init__(message)
+        self.help = help
 
 
 @dataclass
@@ -73,7 +78,7 @@ class _Automaton:
 
     def position(self, accepted: int) -> _Part:
         if len(self.accepted) >= MOST_POSITIONS:
-            raise TooComplexError
+            raise UnsafePatternError("the pattern is too large to be checked", "split it")
         self.accepted.append(accepted)
         self.follow.append(Counter())
         here = len(self.accepted) - 1
@@ -207,18 +212,27 @@ def _total(counters: Iterable[Counter[int]]) -> Counter[int]:
     return total
 
 
-def longest_safe_value(tree: Node) -> int | None:
-    """Give the length of values up to which matching is quick; None when there is none.
+def longest_safe_value(tree: Node) -> int:
+    """Give the length of values up to which matching is quick and within Java's stack.
 
     Raises:
-        TooComplexError: the pattern is too large to be looked at.
+        UnsafePatternError: there is no such length, or the pattern is too large to tell.
     """
-    steps_at = _effort(tree)
     deepest = _stack_limit(tree)
+    if deepest < LENGTHS[-1]:
+        raise UnsafePatternError(
+            "the pattern repeats a large group: Java's stack could overflow",
+            "make the repeated group smaller, or bound how often it is repeated",
+        )
+    steps_at = _effort(tree)
     for length in LENGTHS:
         if length <= deepest and steps_at(length) <= MOST_STEPS:
             return length
-    return None
+    raise UnsafePatternError(
+        "the pattern can take very long on some values: its repetitions overlap",
+        "what follows a repetition must not be able to match what is repeated: "
+        "`[^,]*,` rather than `.*,`, `(?:[a-z]+-)*` rather than `(?:[a-z]+-?)*`",
+    )
 
 
 def _effort(tree: Node) -> Callable[[int], float]:

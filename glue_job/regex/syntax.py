@@ -88,7 +88,7 @@ class _Parser:
         self.flags = Flags()
         self.groups = 0
         self.names: set[str] = set()
-        self.references: list[tuple[int | str, int]] = []
+        self.references: list[tuple[int, int]] = []
         self.dollars: list[int] = []
         self.depth = 0
 
@@ -236,6 +236,8 @@ class _Parser:
         )
         if match[3] == ")":
             self.flags = changed
+            if self.at < len(self.pattern) and self.peek() in "*+?{":
+                raise PatternError(f"`{self.peek()}` repeats nothing", self.at)
             return Sequence(())
         return Group(self.inside(start, changed))
 
@@ -272,7 +274,8 @@ class _Parser:
             if match is None:
                 raise PatternError(r"`\k` needs a group's name: \k<name>", start)
             self.at = match.end()
-            self.references.append((match[1], start))
+            if match[1] not in self.names:
+                raise PatternError(f"there is no group `{match[1]}` before", start)
             return [BackReference()]
         if char in "123456789":
             self.at += 1
@@ -425,8 +428,7 @@ class _Parser:
 
     def check_references(self) -> None:
         for reference, position in self.references:
-            known = self.names if isinstance(reference, str) else range(1, self.groups + 1)
-            if reference not in known:
+            if reference > self.groups:
                 raise PatternError(f"there is no group `{reference}` to refer to", position)
 
     def peek(self) -> str:

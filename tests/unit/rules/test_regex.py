@@ -89,6 +89,11 @@ def test_the_length_of_values_is_bounded_by_the_worst_case() -> None:
     assert inspect(r"^(ab|c)*$").longest_value < 1_000
 
 
+def test_a_large_repeated_group_is_refused() -> None:
+    (fault,) = inspect("^(?:" + "(a)?(b)?(c)?(d)?" * 3 + ")*$").faults
+    assert fault.message.startswith("the pattern repeats a large group")
+
+
 def test_a_huge_pattern_is_refused() -> None:
     (fault,) = inspect("|".join(f"word{number}" for number in range(500))).faults
     assert fault.message == "the pattern is too large to be checked"
@@ -141,7 +146,8 @@ def test_a_dollar_is_the_very_end(pattern: str, java: str) -> None:
         ("\\p", "`\\p` needs a property: \\p{Lu}, at character 1"),
         ("\\k", "`\\k` needs a group's name: \\k<name>, at character 1"),
         ("(a)\\2", "there is no group `2` to refer to, at character 4"),
-        ("\\k<no>", "there is no group `no` to refer to, at character 1"),
+        ("\\k<n>(?<n>a)", "there is no group `n` before, at character 1"),
+        ("(?i)+", "`+` repeats nothing, at character 5"),
         ("(?P<n>a)", "`(?P` is Python's syntax, at character 1"),
         ("(?#c)", "`(?` begins no group that Java knows, at character 1"),
         ("(?m)a$", "flag `m` is not supported, at character 1"),
