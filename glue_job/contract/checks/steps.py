@@ -101,7 +101,7 @@ def _broken_by(step: Transform, rule: DqRule) -> str:
                     return f"`{value}` becomes `{changed(value)}`"
         case "mask_pii" | "hash", "allowed_values":
             return "its values are replaced"
-        case "mask_pii" | "hash", "regex":
+        case "mask_pii" | "hash", "regex" | "email" | "uuid" | "vin" | "castable":
             return "its characters are replaced"
         case "hash", "length":
             longest = rule.params.get("max")
