@@ -23,13 +23,11 @@ def literal(value: Value) -> str:
         case int() | float():
             return str(value)
         case Decimal():
-            digits = value.as_tuple().digits
-            exponent = value.as_tuple().exponent
-            scale = max(0, -exponent) if isinstance(exponent, int) else 0
-            precision = max(len(digits), scale + 1)
+            whole, _, fraction = f"{abs(value):f}".partition(".")
+            precision = len(whole) + len(fraction)
             if precision > MAX_PRECISION:
                 raise ValueError(f"{value} has more than {MAX_PRECISION} digits")
-            return f"arrow_cast('{value:f}', 'Decimal128({precision}, {scale})')"
+            return f"arrow_cast('{value:f}', 'Decimal128({precision}, {len(fraction)})')"
         case datetime():
             aware = value if value.tzinfo is not None else value.replace(tzinfo=UTC)
             text = aware.astimezone(UTC).isoformat()
