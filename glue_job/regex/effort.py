@@ -39,6 +39,8 @@ MOST_POSITIONS = 600
 _MOST_COPIES = 12
 """A larger count is taken as a repetition without bound, which has at least as many paths."""
 _MOST_SKIPPABLE = 40
+_GROUP_SLOWNESS = 5
+"""A step through a repeated group beside one through a repeated character."""
 _SEARCH_LENGTH = 20
 _BEAM = 6
 _SAMPLES = (48, 96)
@@ -257,7 +259,8 @@ def _growth(automaton: _Automaton, tree: Node) -> tuple[float, float]:
     if automaton.is_deterministic():
         walk = (1.0, 1.0) if longest is None else (0.0, float(longest + 1))
         # Starts at every character walk half of the value on average.
-        return starts + walk[0], ways * walk[1] / (1 + starts)
+        slowness = _GROUP_SLOWNESS if _repeats_a_group(tree) else 1
+        return starts + walk[0], slowness * ways * walk[1] / (1 + starts)
     worst = (float(starts), float(ways))
     worst_steps = 0
     for head, cycle in _adversaries(automaton):
@@ -291,6 +294,18 @@ def _adversaries(automaton: _Automaton) -> list[tuple[tuple[int, ...], tuple[int
             value = best[size]
             found += [(value, value[-period:]) for period in range(1, 6)]
     return found
+
+
+def _repeats_a_group(node: Node) -> bool:
+    match node:
+        case Repeat(part, _, most):
+            return not isinstance(part, Chars) and most != 1
+        case Group(part) | Look(part):
+            return _repeats_a_group(part)
+        case Sequence(parts) | Choice(parts):
+            return any(map(_repeats_a_group, parts))
+        case _:
+            return False
 
 
 def _stack_limit(node: Node) -> float:

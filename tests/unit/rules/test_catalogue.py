@@ -14,6 +14,7 @@ import yaml
 
 from cdcctl.errors import CdcctlError, ExitCode
 from cdcctl.operations.catalogue import catalogue, markdown
+from cdcctl.ui.output import schema_of
 from glue_job import metrics, rules, transforms
 from glue_job.metrics import METRICS
 from glue_job.parameters import Configurable, Params, Text
@@ -189,6 +190,12 @@ def test_rules_are_listed_by_kind() -> None:
     assert shown.returncode == 0
     for cls in CLASSES:
         assert f"\n{cls.type} " in shown.stdout
+
+
+def test_the_whole_catalogue_has_the_shipped_shape() -> None:
+    document = json.loads(run_cdcctl("rules", "-o", "json").stdout)
+    jsonschema.validate(document, schema_of("rules/v1"))
+    assert len(document["data"]) == len(CLASSES)
 
 
 def test_one_rule_is_shown_as_data() -> None:
