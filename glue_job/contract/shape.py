@@ -204,7 +204,7 @@ class _Compiler:
             for name in required:
                 if name not in node and name not in explained:
                     _missing(node, name, codes, report)
-            if alternatives and not any(name in node for name in alternatives):
+            if alternatives and not any(name in node or name in explained for name in alternatives):
                 names = " or ".join(f"`{name}`" for name in alternatives)
                 place = _own_place(node, parent, key)
                 report.error(codes.missing, f"{names} must be given", place)
@@ -454,7 +454,8 @@ def _unknown_key(
         return (where,)
     help_text = did_you_mean(name, known) or ("it takes none" if not known else "")
     report.error(codes.unknown, f"unknown {noun} `{name}`", place, help_text)
-    return tuple(meant for meant in known if meant not in node and f"`{meant}`" in help_text)
+    meant = help_text.removeprefix("did you mean `").removesuffix("`?")
+    return (meant,) if meant in known and meant not in node else ()
 
 
 def _missing(
