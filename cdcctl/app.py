@@ -128,6 +128,8 @@ def parse(arguments: Sequence[str]) -> Invocation:
         if token == "--":
             literal = [token, *pending]
             break
+        if token == "-h":
+            token = "--help"
         if token in _SWITCHES:
             switches[_SWITCHES[token]] = token not in {"--no-color", "--no-input"}
         elif _is_complete(path):
@@ -137,7 +139,7 @@ def parse(arguments: Sequence[str]) -> Invocation:
         elif token in MOVABLE_VALUES:
             early += [token, *pending[:1]]
             del pending[:1]
-        elif token in {"-h", "--help"} and not path:
+        elif token == "--help" and not path:
             switches["help"] = True
         elif token == "--version" and not path:
             switches["version"] = True

@@ -119,4 +119,8 @@ def stats(
     report = count_quarantine(StatsRequest(request, table, since_moment(since)))
     from cdcctl.ui import quarantine as view
 
-    output.write(view.stats_document(report), output_format, lambda: view.show_stats(report))
+    output.write(
+        view.stats_document(report),
+        output_format,
+        lambda: view.show_stats(report, now=datetime.now(UTC)),
+    )

@@ -16,6 +16,8 @@ from cdcctl.ui.tables import Heading, spelled
 
 _BAD = "bold red"
 _TREND_HOURS = 24
+_CELL = 40
+"""Longer values are cut in lists; `inspect` shows them whole."""
 
 
 def rows_document(report: QuarantineReport) -> Document:
@@ -75,9 +77,8 @@ def show_rows(report: QuarantineReport, *, all_columns: bool, now: datetime) -> 
             _show_block(row, now)
         return
     headings = (
-        Heading("RULE"),
-        Heading("COLUMN"),
-        Heading("VALUE", is_wide=True, style=_BAD),
+        Heading("FAILED", is_wide=True, style=_BAD),
+        Heading("RULE", is_wide=True),
         Heading("KEY", is_wide=True),
         Heading("ID"),
         Heading("WHEN"),
@@ -105,14 +106,14 @@ def show_row(report: QuarantineReport) -> None:
         tables.show("", Text("message", style="bold"), _indented(row.raw))
 
 
-def show_stats(report: StatsReport) -> None:
+def show_stats(report: StatsReport, now: datetime) -> None:
     """Draw the counts with the course of the last day on record."""
     if not report.counts:
         tables.show("nothing is in quarantine")
         return
     headings = (
-        Heading("TABLE"),
-        Heading("RULE"),
+        Heading("TABLE", is_wide=True),
+        Heading("RULE", is_wide=True),
         Heading("ROWS", "right"),
         Heading("NEWEST"),
         Heading(f"LAST {_TREND_HOURS} HOURS"),
@@ -123,7 +124,7 @@ def show_stats(report: StatsReport) -> None:
             count.table,
             count.rule,
             f"{count.rows:,}",
-            tables.local_time(count.last_at),
+            tables.ago(count.last_at, now),
             tables.sparkline(_last_hours(count.hours, end), low=0),
         )
         for count in report.counts
@@ -163,9 +164,8 @@ def _cells(row: RefusedRow, now: datetime) -> tuple[str, ...]:
     first = _leading(row)
     more = f" +{len(row.failures) - 1}" if len(row.failures) > 1 else ""
     return (
+        _failed_value(first) if first else "",
         row.failed_rule + more,
-        (first.column or "") if first else "",
-        _evidence(first) if first else "",
         ", ".join(f"{name}={spelled(v)}" for name, v in row.key.items() if v is not None),
         row.id,
         tables.ago(row.quarantined_at, now),
@@ -177,6 +177,11 @@ def _evidence(failure: Failure) -> str:
     if failure.actual is None and failure.column is None:
         return ""
     return spelled(failure.actual)
+
+
+def _failed_value(failure: Failure) -> str:
+    value = tables.clipped(_evidence(failure), _CELL)
+    return f"{failure.column} = {value}" if failure.column else value
 
 
 def _leading(row: RefusedRow) -> Failure | None:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from rich import box
 from rich.table import Table
 from rich.text import Text
 
@@ -25,20 +24,19 @@ class Heading:
     title: str
     align: Literal["left", "right"] = "left"
     is_wide: bool = False
-    """Takes what the other columns leave and breaks its text over lines."""
+    """Gives way to the other columns and breaks its text over lines."""
     style: str = ""
 
 
 def table(headings: Sequence[Heading], rows: Iterable[Sequence[Cell]]) -> Table:
     """Build a borderless table; a short column keeps its width, a wide one wraps."""
-    drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
+    drawn = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
     for heading in headings:
         drawn.add_column(
             heading.title,
             justify=heading.align,
             overflow="fold",
             no_wrap=not heading.is_wide,
-            ratio=1 if heading.is_wide else None,
             style=heading.style,
         )
     for row in rows:
@@ -68,6 +66,11 @@ def sparkline(values: Sequence[float | None], *, low: float | None = None) -> st
         return _BARS[round((value - low) / span * steps)] if span else _BARS[steps // 2]
 
     return "".join(bar(value) for value in values)
+
+
+def clipped(text: str, length: int) -> str:
+    """Cut a text that is longer than `length`, and show that."""
+    return text if len(text) <= length else text[: length - 1] + "…"
 
 
 def spelled(value: Any) -> str:

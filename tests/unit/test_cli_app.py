@@ -103,6 +103,7 @@ def test_help_starts_within_150_ms_of_a_bare_interpreter() -> None:
         ("-c f.yaml compile --check", "compile --check -c f.yaml"),
         ("-c f.yaml history show t -- -7", "history show t -c f.yaml -- -7"),
         ("compile -q --debug", "compile"),
+        ("compile -h", "compile --help"),
         ("--local quarantine stats", "quarantine stats --local"),
     ],
 )
