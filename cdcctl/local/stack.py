@@ -20,6 +20,7 @@ from cdcctl.local import broker as kafka_broker
 from cdcctl.local import postgres as postgres_server
 from cdcctl.local.broker import Broker
 from cdcctl.local.capture_state import FILE as CAPTURE_STATE
+from cdcctl.local.fleet import Fleet, FleetPlan
 from cdcctl.local.java import JavaHome
 from cdcctl.local.layout import StackDirectory, write_whole
 from cdcctl.local.postgres import DATABASE, OWNER, PostgresServer
@@ -54,6 +55,8 @@ class StackSettings:
     trigger_seconds: float = 2.0
     capture_options: tuple[str, ...] = ()
     with_job: bool = True
+    first_rows: int = 0
+    schema: str = "public"
     job_environment: dict[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -92,6 +95,11 @@ def assemble(settings: StackSettings) -> Supervisor:
         with closing(postgres.connect()) as connection:
             apply_statements(connection, settings.statements, settings.columns)
 
+    def make_rows() -> None:
+        with closing(postgres.connect()) as connection:
+            plan = FleetPlan(rows=settings.first_rows, schema=settings.schema)
+            Fleet(connection, plan).write()
+
     def make_topics() -> None:
         with closing(broker.admin()) as admin:
             create_topics(admin, settings.topics)
@@ -122,12 +130,18 @@ def assemble(settings: StackSettings) -> Supervisor:
             command=lambda: _capture_command(settings, stack, postgres, broker),
             log=stack.logs / "capture.log",
             is_ready=capture_state.is_written,
-            after=("tables", "topics"),
+            after=("tables", "topics", *(("first rows",) if settings.first_rows else ())),
             environment=child_environment(),
             prepare=capture_state.arm,
             stop_rank=1,
         ),
     ]
+    tasks = [
+        Task("tables", make_tables, ("postgres",)),
+        Task("topics", make_topics, ("broker",)),
+    ]
+    if settings.first_rows:
+        tasks.append(Task("first rows", make_rows, ("tables",)))
     if settings.with_job:
         children.append(_job(settings, stack, broker, java))
     return Supervisor(

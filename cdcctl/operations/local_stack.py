@@ -50,6 +50,9 @@ class UpRequest:
     with_job: bool = True
     ends_with_caller: bool = False
     """Whether the stack must not outlive this process."""
+    first_rows: int = 0
+    """Fleet rows that are there before the capture starts: it reads them by its full load."""
+    waits_for_job: bool = True
 
 
 @dataclass(frozen=True)
@@ -127,7 +130,7 @@ def start_stack(request: UpRequest, progress: Progress) -> StackReport:
             cwd="/",
         )
     try:
-        _wait_until_ready(stack, supervisor, progress)
+        _wait_until_ready(stack, supervisor, progress, request.waits_for_job)
     except BaseException:
         _end_supervisor(stack, supervisor)
         raise
@@ -192,6 +195,8 @@ def _settings(stack: StackDirectory, request: UpRequest, progress: Progress) -> 
         trigger_seconds=request.trigger_seconds,
         capture_options=request.capture_options,
         with_job=request.with_job,
+        first_rows=request.first_rows,
+        schema=schema,
     )
 
 
@@ -240,7 +245,10 @@ def _refuse_other_config(stack: StackDirectory, settings: StackSettings) -> None
 
 
 def _wait_until_ready(
-    stack: StackDirectory, supervisor: subprocess.Popen[bytes] | None, progress: Progress
+    stack: StackDirectory,
+    supervisor: subprocess.Popen[bytes] | None,
+    progress: Progress,
+    waits_for_job: bool = True,
 ) -> None:
     deadline = time.monotonic() + UP_PATIENCE_SECONDS
     while time.monotonic() < deadline:
@@ -248,8 +256,10 @@ def _wait_until_ready(
         if supervisor is not None and state.get("supervisor", {}).get("pid") != supervisor.pid:
             state = {}
         children = {**state.get("tasks", {}), **state.get("children", {})}
-        ready = sum(child["state"] == "ready" for child in children.values())
-        progress.advance(ready, len(children) or None)
+        unready = {name for name, child in children.items() if child["state"] != "ready"}
+        if children and not waits_for_job and unready == {"job"}:
+            return
+        progress.advance(len(children) - len(unready), len(children) or None)
         match state.get("phase"):
             case Phase.READY:
                 return
