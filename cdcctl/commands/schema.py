@@ -20,7 +20,8 @@ app = typer.Typer()
 
 @app.command(
     "schema",
-    epilog="An editor finds it by the first line of tables.yaml: "
+    epilog="Example: cdcctl schema --write config/tables.schema.json\n\n"
+    "An editor finds it by the first line of tables.yaml: "
     "# yaml-language-server: $schema=./tables.schema.json",
 )
 def schema(

@@ -26,7 +26,8 @@ class FailLevel(StrEnum):
 
 @app.command(
     "validate-config",
-    epilog="A comment `# cdcctl: ignore CFG031` at the end of a line silences that code there. "
+    epilog="Example: cdcctl validate-config config/tables.yaml --format github\n\n"
+    "A comment `# cdcctl: ignore CFG031` at the end of a line silences that code there. "
     "Exit code: 0, or 3 when a finding is an error.",
 )
 def validate(
