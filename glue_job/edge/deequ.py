@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
+from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 
@@ -33,32 +34,32 @@ def measure(
     from pydeequ.analyzers import AnalysisRunner, AnalyzerContext
 
     runner = AnalysisRunner(spark).onData(events)
+    keys: list[tuple[str, str]] = []
     for check in table.deequ_checks:
-        runner = runner.addAnalyzer(_analyzer(check, fields_missing=fields_missing))
+        metric = METRICS.build(check.metric, check.params)
+        where = _only_given(metric.reads(check.column)) if fields_missing else None
+        key = metric.result_key(check.column, where)
+        if key not in keys:
+            # Deequ refuses a run that holds an analyzer twice.
+            runner = runner.addAnalyzer(metric.analyzer(check.column, where))
+        keys.append(key)
     found = AnalyzerContext.successMetricsAsJson(spark, runner.run())
-    values = _by_name(found)
+    values = {(row["name"], row["instance"]): float(row["value"]) for row in _rows(found)}
     return tuple(
         _measured(check, values[key])
-        for check in table.deequ_checks
-        if (key := (check.metric, check.column)) in values
+        for check, key in zip(table.deequ_checks, keys, strict=True)
+        if key in values
     )
 
 
-def _analyzer(check: DeequCheck, *, fields_missing: bool) -> object:
-    where = (
-        f"NOT array_contains(_absent, '{check.column}')" if fields_missing and check.column else None
-    )
-    return METRICS.build(check.metric, check.params).analyzer(check.column, where)
+def _only_given(columns: Sequence[str]) -> str | None:
+    """Restrict a metric to the rows whose message had all the fields it looks at."""
+    return " AND ".join(f"NOT array_contains(_absent, '{name}')" for name in columns) or None
 
 
-def _by_name(found: object) -> dict[tuple[str, str | None], float]:
-    rows: Sequence[dict[str, object]] = json.loads(found) if isinstance(found, str) else found  # type: ignore[assignment]
-    by_name: dict[tuple[str, str | None], float] = {}
-    for row in rows:
-        name = str(row["name"]).lower()
-        column = None if row["entity"] == "Dataset" else str(row["instance"])
-        by_name[(name, column)] = float(str(row["value"]))
-    return by_name
+def _rows(found: Any) -> Sequence[dict[str, Any]]:
+    """Read PyDeequ's answer, which its releases give as text or already read."""
+    return json.loads(found) if isinstance(found, str) else found  # type: ignore[no-any-return]
 
 
 def _measured(check: DeequCheck, value: float) -> Measured:

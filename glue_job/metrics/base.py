@@ -47,6 +47,15 @@ class Metric(Configurable):
         """Give the `instance` under which Deequ reports the result; `*` is the whole table."""
         return column or "*"
 
+    def result_key(self, column: str | None, where: str | None = None) -> tuple[str, str]:
+        """Give `name` and `instance` of the result: Deequ writes the restriction into the name."""
+        name = self.deequ_name if where is None else f"{self.deequ_name} (where: {where})"
+        return name, self.instance(column)
+
+    def reads(self, column: str | None) -> tuple[str, ...]:
+        """Name the columns that the metric looks at."""
+        return () if column is None else (column,)
+
     def threshold_problems(self, threshold: float | None) -> Sequence[Problem]:
         """Give what is wrong with a threshold."""
         if threshold is None:

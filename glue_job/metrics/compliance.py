@@ -65,6 +65,10 @@ class Compliance(Metric):
         """Name the result by the condition."""
         return self.predicate
 
+    def reads(self, column: str | None) -> tuple[str, ...]:
+        """Look at the columns of the condition."""
+        return parse_predicate(self.predicate).columns
+
     def analyzer(self, column: str | None, where: str | None = None) -> Any:
         """Give Deequ the condition as written anew from its parsed form."""
         sql = parse_predicate(self.predicate).sql

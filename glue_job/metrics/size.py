@@ -21,6 +21,10 @@ class Size(Metric):
         """Name the result as Deequ does, whatever column is given."""
         return "*"
 
+    def reads(self, column: str | None) -> tuple[str, ...]:
+        """Look at no column."""
+        return ()
+
     def analyzer(self, column: str | None, where: str | None = None) -> Any:
         """Count the rows."""
         return deequ_analyzers().Size(where)
