@@ -295,13 +295,14 @@ def _nearest(word: str, context: Any) -> str:
 
 def _expected(error: Exception) -> CdcctlError | None:
     """Recognise the failures that were raised where they were understood."""
-    from cdcctl.errors import CdcctlError
+    from cdcctl.errors import CdcctlError, ExitCode
     from glue_job.errors import JobError
 
     if isinstance(error, CdcctlError):
         return error
     if isinstance(error, JobError):
-        return CdcctlError(error.code, error.what, error.why, error.fix)
+        code = ExitCode.CONFIG if error.code.startswith("CFG") else ExitCode.FAILED
+        return CdcctlError(error.code, error.what, error.why, error.fix, code)
     if isinstance(error, ModuleNotFoundError) and _is_local_extra(error.name):
         return CdcctlError(
             "USE002",
