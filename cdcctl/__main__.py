@@ -7,9 +7,14 @@ import sys
 
 def main() -> None:
     """Run the command line and hand its exit code to the shell."""
-    from cdcctl.app import run
+    try:
+        from cdcctl.app import run
 
-    sys.exit(run(sys.argv[1:]))
+        code = run(sys.argv[1:])
+    except KeyboardInterrupt:
+        # Ctrl-C before the error boundary stands, while modules are still being imported.
+        code = 130
+    sys.exit(code)
 
 
 if __name__ == "__main__":

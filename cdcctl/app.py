@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from cdcctl.errors import CdcctlError
 
 VERSION = "0.1.0"
+INTERRUPTED = 130
 
 
 @dataclass(frozen=True)
@@ -198,7 +199,7 @@ def run(arguments: Sequence[str]) -> int:
         return 0
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
-        return 130
+        return INTERRUPTED
     except BrokenPipeError:
         # The reader of our output has gone; the interpreter would complain again when it flushes.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -220,6 +221,9 @@ def _invoke(invocation: Invocation) -> int:
         code = _root().main(
             args=list(invocation.arguments), prog_name="cdcctl", standalone_mode=False
         )
+        if code == INTERRUPTED:
+            # Typer turns Ctrl-C into this code when it is not to end the process itself.
+            raise KeyboardInterrupt
         sys.stdout.flush()
         return code if isinstance(code, int) else 0
     except typer.Abort:

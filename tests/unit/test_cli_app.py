@@ -197,12 +197,13 @@ def test_a_missing_extra_is_named(
 
 
 def test_ctrl_c_is_130(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    def interrupted() -> None:
+    def interrupted(_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(app, "_root", interrupted)
-    assert app.run(["demo"]) == ExitCode.INTERRUPTED
-    assert capsys.readouterr().err == "interrupted\n"
+    monkeypatch.setattr("cdcctl.operations.compile_config.load_config", interrupted)
+    assert app.run(["compile"]) == ExitCode.INTERRUPTED
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err) == ("", "interrupted\n")
 
 
 def test_a_reader_that_goes_away_is_no_traceback() -> None:
