@@ -153,6 +153,9 @@ class Broker:
             "sasl.enabled.mechanisms": "SCRAM-SHA-512",
             "sasl.mechanism.inter.broker.protocol": "SCRAM-SHA-512",
             "listener.name.client.scram-sha-512.sasl.jaas.config": login,
+            # A broker that was killed is let in again when its old session is over.
+            "broker.session.timeout.ms": 2_000,
+            "broker.heartbeat.interval.ms": 500,
             "log.dirs": self.data,
             "auto.create.topics.enable": "false",
             "offsets.topic.replication.factor": 1,

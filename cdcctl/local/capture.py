@@ -346,7 +346,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr
     )
-    logging.getLogger("kafka").setLevel(logging.ERROR)
+    # What the client tries again and again is no news; what it gives up on is raised.
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)
     settings = _settings(options)
     settings.control.mkdir(parents=True, exist_ok=True)
     capture = Capture(settings)

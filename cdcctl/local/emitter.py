@@ -26,6 +26,7 @@ class Emitter:
             acks="all",
             enable_idempotence=True,
             linger_ms=5,
+            reconnect_backoff_max_ms=1_000,
             max_block_ms=1_000,
             request_timeout_ms=10_000,
             delivery_timeout_ms=30_000,
