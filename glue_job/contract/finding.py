@@ -60,8 +60,16 @@ CODES = {
 }
 """Stable codes, each with what it stands for. A code keeps its meaning for good."""
 
-UNREADABLE_CODES = frozenset(code for code in CODES if code <= "CFG018")
-"""Codes after which no pipeline can be made of the file; a comment cannot silence them."""
+UNREADABLE_CODES = frozenset(code for code in CODES if code <= "CFG018") | {
+    "CFG022",
+    "CFG025",
+    "CFG026",
+    "CFG030",
+    "CFG032",
+    "CFG034",
+    "CFG041",
+}
+"""Errors after which no pipeline can be made of the file; a comment cannot silence them."""
 
 
 @dataclass(frozen=True)

@@ -140,7 +140,8 @@ def _heeding_comments(faults: list[Fault], text: str) -> list[Fault]:
                 )
     for fault in faults:
         codes_here = silenced.get(fault.place.line or 0, set())
-        if fault.code not in codes_here or fault.code in UNREADABLE_CODES:
+        is_fatal = fault.severity == "error" and fault.code in UNREADABLE_CODES
+        if is_fatal or fault.code not in codes_here:
             kept.append(fault)
     return kept
 

@@ -20,6 +20,7 @@ from glue_job.transforms import TRANSFORMS
 Schema = dict[str, Any]
 
 IDENTIFIER = "^[a-z_][a-z0-9_]{0,62}$"
+ENTRY_ID = "^[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}$"
 TOPIC = "^[a-zA-Z0-9._-]{1,249}$"
 STORAGE_PATH = "^s3://[^/\\s]+(/\\S*)?$"
 BUCKET = "^(s3://)?[^/\\s]+/?$"
@@ -55,6 +56,9 @@ def json_schema() -> Schema:
         "definitions": {
             "identifier": _text(
                 "A lower-case name: letters, digits and `_`, at most 63 characters.", IDENTIFIER
+            ),
+            "entry_id": _text(
+                "An id: letters, digits, `_`, `.` and `-`, at most 63 characters.", ENTRY_ID
             ),
             "column_type": _text("What the lake holds in this column.", COLUMN_TYPE),
             "topic": _text(
@@ -276,7 +280,7 @@ def _rule() -> Schema:
         "description": "A check of one column of each row.",
         **_closed(
             {
-                "id": _ref("identifier", "Named in quarantine; unique in the file."),
+                "id": _ref("entry_id", "Named in quarantine; unique in the table."),
                 "type": _registered(RULES),
                 "column": _column_name("The column that is checked."),
                 "params": _params(),
@@ -335,7 +339,7 @@ def _transform() -> Schema:
         "description": "A change of one column of accepted rows.",
         **_closed(
             {
-                "id": _ref("identifier", "Named when the step fails; unique in the file."),
+                "id": _ref("entry_id", "Named when the step fails; unique in the table."),
                 "type": _registered(TRANSFORMS),
                 "column": _column_name("The column that is changed."),
                 "params": _params(),

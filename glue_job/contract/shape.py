@@ -59,6 +59,7 @@ class _Codes:
 _PARAMETER = _Codes("CFG018", "CFG018", "CFG018", "CFG018", "CFG018")
 _DEFINITION_CODES = {
     "identifier": _Codes(form="CFG026"),
+    "entry_id": _Codes(form="CFG026"),
     "topic": _Codes(form="CFG030"),
     "storage_path": _Codes(form="CFG032"),
     "bucket": _Codes(form="CFG032"),

@@ -20,7 +20,6 @@ from yaml.events import (
     NodeEvent,
     ScalarEvent,
     SequenceEndEvent,
-    SequenceStartEvent,
     StreamEndEvent,
 )
 
@@ -146,8 +145,11 @@ def decode(data: bytes) -> str:
         ) from None
 
 
-def parse(text: str) -> Node:
-    """Build the tree of the one document in `text`; YamlFault says what prevents it."""
+def parse(text: str, *, use_libyaml: bool = True) -> MappingNode:
+    """Build the tree of the one document in `text`; YamlFault says what prevents it.
+
+    Without libyaml PyYAML's own parser gives the same tree, some twenty times slower.
+    """
     if len(text) > MAX_BYTES or len(text.encode("utf-8", "replace")) > MAX_BYTES:
         megabytes = MAX_BYTES // (1024 * 1024)
         raise YamlFault(
@@ -156,7 +158,7 @@ def parse(text: str) -> Node:
     text = text.removeprefix(_BYTE_ORDER_MARK)
     _refuse_unprintable(text)
     try:
-        root = _Builder(text).document()
+        root = _Builder(_parser(text, use_libyaml)).document()
     except MarkedYAMLError as error:
         raise YamlFault(_syntax_fault(error, text)) from None
     except YAMLError as error:
@@ -183,57 +185,65 @@ def _refuse_unprintable(text: str) -> None:
 
 def _syntax_fault(error: MarkedYAMLError, text: str) -> Fault:
     """Say what the parser stumbled over, where it stumbled."""
-    mark = error.problem_mark or error.context_mark
-    place = Place(mark.line + 1, mark.column + 1) if mark is not None else Place(1, 1)
-    problem = error.problem or error.context or "not readable as YAML"
     lines = LINE_BREAK.split(text)
-    line = lines[mark.line] if mark is not None and mark.line < len(lines) else ""
+    place = _within(error.problem_mark or error.context_mark, lines)
+    problem = error.problem or error.context or "not readable as YAML"
+    row, column = place.line or 1, place.column or 1
+    line = lines[row - 1]
     indent = line[: len(line) - len(line.lstrip())]
-    at_tab = mark is not None and line[mark.column : mark.column + 1] == "\t"
-    if at_tab or "\t" in indent:
-        column = line.index("\t") + 1 if "\t" in indent else place.column
-        return Fault(
-            "CFG004",
-            "a tab stands where YAML wants spaces",
-            Place(place.line, column),
-            "indent with spaces",
-        )
-    help_text = ""
+    if "\t" in indent or line[column - 1 : column] == "\t":
+        tab = Place(row, line.index("\t") + 1 if "\t" in indent else column)
+        return Fault("CFG004", "a tab stands where YAML wants spaces", tab, "indent with spaces")
+    if "maximum nesting depth" in problem:
+        return Fault("CFG007", f"more than {MAX_DEPTH} levels deep", place)
+    help_text, start = "", _within(error.context_mark, lines)
     if problem.startswith("mapping values are not allowed"):
         help_text = "a value that holds `: ` must be quoted; else check the indentation"
-    elif "end of stream" in problem and error.context_mark is not None:
-        help_text = f"it begins in line {error.context_mark.line + 1}"
+    elif error.context_mark is not None and "end of stream" in problem:
+        place, help_text = start, "it is never closed"
+    elif error.context_mark is not None and start.line != place.line:
+        help_text = f"what is not complete begins in line {start.line}"
     context = f"{error.context}: " if error.context and error.problem else ""
     return Fault("CFG003", f"{context}{problem}", place, help_text)
+
+
+def _within(mark: Mark | None, lines: list[str]) -> Place:
+    """Give the place of a mark; the parser's may lie behind the end of the text."""
+    if mark is None:
+        return Place(1, 1)
+    if mark.line >= len(lines):
+        return Place(len(lines), len(lines[-1]) + 1)
+    return Place(mark.line + 1, min(mark.column, len(lines[mark.line])) + 1)
 
 
 class _Builder:
     """Turns the events of one document into a tree."""
 
-    def __init__(self, text: str) -> None:
-        """Prefer libyaml; the pure parser gives the same events."""
-        self._parser = _parser(text)
+    def __init__(self, parser: Any) -> None:
+        """Take a parser that gives the events."""
+        self._parser = parser
         self._anchors: dict[str, tuple[Any, NodeEvent, int, int]] = {}
         self._open_anchors: set[str] = set()
         self._scalars: dict[str, Any] = {}
         self._nodes = 0
         self._alias_nodes = 0
 
-    def document(self) -> Node:
-        """Read the stream: one document whose root is a mapping or sequence."""
+    def document(self) -> MappingNode:
+        """Read the stream: one document whose root is a mapping."""
         next_event = self._parser.get_event
         next_event()
         first = next_event()
         if isinstance(first, StreamEndEvent):
             raise YamlFault(Fault("CFG009", "the file is empty", Place(1, 1), "see `tables:`"))
         event = next_event()
-        if type(event) not in (MappingStartEvent, SequenceStartEvent):
+        if type(event) is not MappingStartEvent:
             if isinstance(event, ScalarEvent) and event.value == "":
                 raise YamlFault(Fault("CFG009", "the document is empty", Place(1, 1)))
             raise YamlFault(
                 Fault("CFG014", "the document must be a mapping with `tables:`", place_of(event))
             )
         root, _ = self._collection(event, 1)
+        assert isinstance(root, MappingNode)
         next_event()
         after = next_event()
         if isinstance(after, DocumentStartEvent):
@@ -486,12 +496,15 @@ def _refusal(code: str, message: str, event: Event, help_text: str = "") -> Yaml
     return YamlFault(Fault(code, message, place_of(event), help_text))
 
 
-def _parser(text: str) -> Any:
-    """Give an event parser: libyaml's where PyYAML has it."""
-    try:
-        from yaml._yaml import CParser
-    except ImportError:
-        from yaml.loader import Loader
+def _parser(text: str, use_libyaml: bool) -> Any:
+    """Give an event parser: libyaml's where it is wanted and PyYAML has it."""
+    if use_libyaml:
+        try:
+            from yaml._yaml import CParser
+        except ImportError:
+            pass
+        else:
+            return CParser(text)
+    from yaml.loader import SafeLoader
 
-        return Loader(text)
-    return CParser(text)
+    return SafeLoader(text)

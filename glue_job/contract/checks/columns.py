@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from glue_job.contract.draft import PipelineDraft, TableDraft, data_type_of
 from glue_job.contract.finding import Fault, did_you_mean
 from glue_job.contract.lake import HISTORY_COLUMNS, QUARANTINE_COLUMNS
+from glue_job.contract.schema import COLUMN_TYPE
 from glue_job.contract.source_types import SOURCE_TYPE_NAMES, SourceType
 from glue_job.contract.types import DataType
 from glue_job.contract.yaml_source import MappingNode, Node, SequenceNode, place_of, value_place
+
+_TYPE = re.compile(COLUMN_TYPE)
 
 
 def unknown_column(draft: TableDraft, name: str, node: Node, key: str | int) -> Iterator[Fault]:
@@ -50,7 +54,7 @@ def types_exist(draft: TableDraft, pipeline: PipelineDraft) -> Iterator[Fault]:
     """A decimal has a precision and scale that exist."""
     for node in draft.column_nodes:
         text = node.get("type")
-        if type(text) is str and text.startswith("decimal(") and data_type_of(text) is None:
+        if type(text) is str and _TYPE.search(text) and data_type_of(text) is None:
             try:
                 DataType.parse(text)
             except ValueError as error:
@@ -60,7 +64,7 @@ def types_exist(draft: TableDraft, pipeline: PipelineDraft) -> Iterator[Fault]:
 def source_types_fit(draft: TableDraft, pipeline: PipelineDraft) -> Iterator[Fault]:
     """A `source_type` is one of PostgreSQL whose values the lake type takes."""
     for node in draft.column_nodes:
-        if type(node.get("source_type")) is not str:
+        if type(node.get("source_type")) is not str or not node["source_type"]:
             continue
         place = value_place(node, "source_type")
         try:

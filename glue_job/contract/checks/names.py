@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 
 from glue_job.contract.draft import PipelineDraft, TableDraft
 from glue_job.contract.finding import Fault, Place
 from glue_job.contract.lake import METRICS_TABLE, REASONS
+from glue_job.contract.schema import TOPIC
 from glue_job.contract.yaml_source import MappingNode, place_of, value_place
+
+_TOPIC = re.compile(TOPIC)
 
 
 def table_names_differ(pipeline: PipelineDraft) -> Iterator[Fault]:
@@ -88,7 +92,7 @@ _UNDERSCORE = "such names are reserved for the pipeline itself"
 def topic_is_taken_as_it_reads(draft: TableDraft, pipeline: PipelineDraft) -> Iterator[Fault]:
     """Topics that Kafka or DMS refuse, or change, are named."""
     topic = draft.table.topic
-    if "topic" not in draft.node or draft.table.internal:
+    if "topic" not in draft.node or draft.table.internal or not _TOPIC.search(topic):
         return
     place = value_place(draft.node, "topic")
     if topic in (".", ".."):

@@ -11,7 +11,7 @@ from glue_job.contract.lake import METRICS_TABLE
 from glue_job.contract.yaml_source import MappingNode, place_of, value_place
 
 PLACEHOLDERS = ("STACK_NAME", "AWS_ACCOUNT_ID")
-_PLACEHOLDER = re.compile(r"\$\{([^}]*)\}?|\$(?=[A-Za-z])")
+_PLACEHOLDER = re.compile(r"\$\{([^}]*)\}?|\$[A-Za-z_]\w*")
 _BUCKET = re.compile(r"[a-z0-9](?:[a-z0-9-]|\.(?!\.)){1,61}[a-z0-9]")
 _ADDRESS = re.compile(r"\d+\.\d+\.\d+\.\d+")
 
