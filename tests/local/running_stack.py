@@ -64,11 +64,14 @@ class RunningStack:
     def sql(self, *statements: str) -> list[tuple[Any, ...]]:
         """Run statements in one transaction; give the rows of the last."""
         server = PostgresServer(self.stack, int(self.report.postgres["port"]))
-        with closing(server.connect()) as connection:
-            with connection, connection.cursor() as cursor:
-                for statement in statements:
-                    cursor.execute(statement)
-                return cursor.fetchall() if cursor.description else []
+        with (
+            closing(server.connect()) as connection,
+            connection,
+            connection.cursor() as cursor,
+        ):
+            for statement in statements:
+                cursor.execute(statement)
+            return cursor.fetchall() if cursor.description else []
 
     def messages(self, table: str) -> list[Message]:
         """Read a table's topic from its beginning, in order of partition and offset."""

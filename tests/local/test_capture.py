@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
@@ -233,9 +234,9 @@ def test_a_killed_server_comes_back_and_nothing_is_lost(running: RunningStack, s
     first = {"broker": 600, "postgres": 700}[server]
     running.sql(*(f"INSERT INTO notes VALUES ({first + n}, 'a', NULL)" for n in range(20)))
     running.kill(server)
-    for n in range(20, 40):
-        eventually(lambda n=n: running.sql(f"INSERT INTO notes VALUES ({first + n}, 'b', NULL) "
-                                           "ON CONFLICT DO NOTHING RETURNING 1") or True)  # fmt: skip
+    for key in range(first + 20, first + 40):
+        insert = f"INSERT INTO notes VALUES ({key}, 'b', NULL) ON CONFLICT DO NOTHING RETURNING 1"
+        eventually(partial(running.sql, insert))
     wanted = set(range(first, first + 40))
     found = running.changes_of("notes", wanted, 40)
     assert {m.row["id"] for m in found} == wanted
