@@ -24,6 +24,8 @@ class Problem:
     message: str
     help: str = ""
     key: str | None = None
+    item: int | None = None
+    """Which item of the parameter, where that is a list."""
 
 
 @dataclass(frozen=True)

@@ -252,8 +252,9 @@ def _with_excerpt(finding: Finding, lines: Sequence[str], color: bool) -> str:
             f"{blue}{finding.line} |{plain} {text}",
             f"{margin} {blue}|{plain} {paint}{caret}{plain}",
         ]
-    if finding.help:
-        drawn.append(f"{margin} {blue}={plain} help: {_on_one_line(finding.help)}")
+    for label, text in (("help", finding.help), ("more", finding.more)):
+        if text:
+            drawn.append(f"{margin} {blue}={plain} {label}: {_on_one_line(text)}")
     return "\n".join(drawn) + "\n"
 
 

@@ -85,6 +85,8 @@ class Finding:
     help: str = ""
     width: int = 1
     """How many characters from `column` on are meant."""
+    more: str = ""
+    """A command that explains what is used here."""
 
     @property
     def is_error(self) -> bool:
@@ -113,6 +115,7 @@ class Fault:
     place: Place
     help: str = ""
     severity: FindingSeverity = "error"
+    more: str = ""
 
     def in_file(self, file: str) -> Finding:
         """Make it a finding of `file`."""
@@ -126,7 +129,13 @@ class Fault:
             column=place.column,
             help=self.help,
             width=place.width,
+            more=self.more,
         )
+
+
+def rules_command(name: str) -> str:
+    """Name the command that explains a rule, transform or metric."""
+    return f"cdcctl rules {name}"
 
 
 def did_you_mean(wrong: str, known: Iterable[str]) -> str:

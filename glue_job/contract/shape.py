@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
-from glue_job.contract.finding import Fault, Place, did_you_mean
+from glue_job.contract.finding import Fault, Place, did_you_mean, rules_command
 from glue_job.contract.schema import json_schema
 from glue_job.contract.yaml_source import (
     MappingNode,
@@ -256,12 +256,16 @@ class _Compiler:
         }
 
         def check(node: MappingNode, explained: tuple[str, ...], report: ShapeReport) -> None:
+            before = len(report.faults)
             for name, sub in subs:
                 if type(node.get(name)) is MappingNode:
                     sub(node[name], node, name, report)
             for name in required:
                 if name not in node and name not in explained:
                     _missing(node, name, _Codes(), report, chosen_by, hints.get(name, ""))
+            if chosen_by in _REGISTERED.values() and len(report.faults) > before:
+                more = rules_command(node[chosen_by])
+                report.faults[before:] = [replace(f, more=more) for f in report.faults[before:]]
 
         return check
 

@@ -52,16 +52,18 @@ class AllowedValues(Rule):
         if column is None:
             return
         seen: set[TypedValue] = set()
-        for value in self.values:
+        for item, value in enumerate(self.values):
             try:
                 read = typed_value(value, column.type)
             except ValueError as error:
                 yield Problem(
-                    f"a value does not fit `{column.name}` ({column.type}): {error}", key="values"
+                    f"a value does not fit `{column.name}` ({column.type}): {error}",
+                    key="values",
+                    item=item,
                 )
                 continue
             if read in seen:
-                yield Problem(f"{shown(value)} stands twice in `values`", key="values")
+                yield Problem(f"{shown(value)} stands twice in `values`", key="values", item=item)
             seen.add(read)
 
     def violates(self, value: SparkColumn, column: Column) -> SparkColumn:

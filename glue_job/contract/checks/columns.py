@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from glue_job.contract.draft import PipelineDraft, TableDraft, data_type_of
-from glue_job.contract.finding import Fault, did_you_mean
+from glue_job.contract.finding import Fault, did_you_mean, rules_command
 from glue_job.contract.lake import HISTORY_COLUMNS, QUARANTINE_COLUMNS
 from glue_job.contract.schema import COLUMN_TYPE
 from glue_job.contract.source_types import SOURCE_TYPE_NAMES, SourceType
@@ -16,13 +16,16 @@ from glue_job.contract.yaml_source import MappingNode, Node, SequenceNode, place
 _TYPE = re.compile(COLUMN_TYPE)
 
 
-def unknown_column(draft: TableDraft, name: str, node: Node, key: str | int) -> Iterator[Fault]:
+def unknown_column(
+    draft: TableDraft, name: str, node: Node, key: str | int, used_by: str = ""
+) -> Iterator[Fault]:
     """Report a column name that the table's schema does not have."""
     names = draft.column_names
     if names is None or name in names:
         return
     message = f"column `{name}` is not in the schema of `{draft.table.name}`"
-    yield Fault("CFG021", message, value_place(node, key), did_you_mean(name, names))
+    more = rules_command(used_by) if used_by else ""
+    yield Fault("CFG021", message, value_place(node, key), did_you_mean(name, names), more=more)
 
 
 def names_differ(draft: TableDraft, pipeline: PipelineDraft) -> Iterator[Fault]:

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 
 from glue_job.contract.checks.columns import unknown_column
 from glue_job.contract.draft import PipelineDraft, TableDraft
-from glue_job.contract.finding import Fault, Place
-from glue_job.contract.yaml_source import MappingNode, key_place, value_place
+from glue_job.contract.finding import Fault, Place, rules_command
+from glue_job.contract.yaml_source import MappingNode, SequenceNode, key_place, value_place
 from glue_job.metrics import METRICS
 from glue_job.parameters import Problem
 from glue_job.rules import RULES
@@ -15,12 +15,20 @@ from glue_job.rules import RULES
 
 def problem_fault(code: str, problem: Problem, node: MappingNode, named_by: str) -> Fault:
     """Place what a rule, transform or metric says about its use."""
-    return Fault(code, problem.message, _place(problem.key, node, named_by), problem.help)
+    return Fault(
+        code,
+        problem.message,
+        _place(problem, node, named_by),
+        problem.help,
+        more=rules_command(node[named_by]),
+    )
 
 
-def _place(key: str | None, node: MappingNode, named_by: str) -> Place:
-    params = node.get("params")
+def _place(problem: Problem, node: MappingNode, named_by: str) -> Place:
+    key, params = problem.key, node.get("params")
     if key is not None and type(params) is MappingNode and key in params:
+        if problem.item is not None and type(params[key]) is SequenceNode:
+            return value_place(params[key], problem.item)
         return value_place(params, key)
     if key is not None and key in node:
         return value_place(node, key)
@@ -30,7 +38,7 @@ def _place(key: str | None, node: MappingNode, named_by: str) -> Place:
 def rule_columns_exist(draft: TableDraft, pipeline: PipelineDraft) -> Iterator[Fault]:
     """A rule's column is in the schema."""
     for node, rule in draft.rules:
-        yield from unknown_column(draft, rule.column, node, "column")
+        yield from unknown_column(draft, rule.column, node, "column", rule.type)
 
 
 def rules_can_be_met(draft: TableDraft, pipeline: PipelineDraft) -> Iterator[Fault]:
@@ -63,7 +71,7 @@ def metrics_can_be_measured(draft: TableDraft, pipeline: PipelineDraft) -> Itera
     """Each metric has an existing column where it needs one, and a threshold it can reach."""
     for node, check in draft.checks:
         if check.column is not None:
-            yield from unknown_column(draft, check.column, node, "column")
+            yield from unknown_column(draft, check.column, node, "column", check.metric)
         column = draft.columns.get(check.column) if check.column is not None else None
         if check.column is not None and column is None:
             continue

@@ -17,7 +17,7 @@ from glue_job.transforms import TRANSFORMS
 def transform_columns_exist(draft: TableDraft, pipeline: PipelineDraft) -> Iterator[Fault]:
     """A transform's column is in the schema."""
     for node, step in draft.transforms:
-        yield from unknown_column(draft, step.column, node, "column")
+        yield from unknown_column(draft, step.column, node, "column", step.type)
 
 
 def primary_key_stays(draft: TableDraft, pipeline: PipelineDraft) -> Iterator[Fault]:

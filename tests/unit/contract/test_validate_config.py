@@ -69,6 +69,7 @@ def test_full_shows_the_line_and_the_spot(capsys: pytest.CaptureFixture[str]) ->
         7 |       - {id: tel_001, type: range, column: lattitude, params: {min: -90, max: 90}}
           |                                            ^^^^^^^^^
           = help: did you mean `latitude`?
+          = more: cdcctl rules range
 
         tables.yaml: 1 error, 1 warning
         """)
