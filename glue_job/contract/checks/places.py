@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from glue_job.contract.draft import PipelineDraft, TableDraft
 from glue_job.contract.finding import Fault, Place
 from glue_job.contract.lake import METRICS_TABLE
+from glue_job.contract.schema import BUCKET, STORAGE_PATH
 from glue_job.contract.yaml_source import MappingNode, place_of, value_place
 
 PLACEHOLDERS = ("STACK_NAME", "AWS_ACCOUNT_ID")
@@ -93,7 +94,8 @@ def _nested(entries: list[tuple[str, str, Place]]) -> Iterator[Fault]:
 
 def _illegal_path(node: MappingNode, key: str) -> Iterator[Fault]:
     text = node.get(key)
-    if type(text) is not str or (key != "delta_bucket" and not text.startswith("s3://")):
+    form = BUCKET if key == "delta_bucket" else STORAGE_PATH
+    if type(text) is not str or not re.search(form, text):
         return
     bucket, _, prefix = text.removeprefix("s3://").partition("/")
     filled = _PLACEHOLDER.sub(_sample, bucket)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from glue_job.contract.checks.columns import unknown_column
 from glue_job.contract.draft import PipelineDraft, TableDraft
 from glue_job.contract.finding import Fault, Place, rules_command
 from glue_job.contract.yaml_source import MappingNode, SequenceNode, key_place, value_place
 from glue_job.metrics import METRICS
-from glue_job.parameters import Problem
+from glue_job.parameters import Configurable, Problem
 from glue_job.rules import RULES
 
 
@@ -35,6 +36,15 @@ def _place(problem: Problem, node: MappingNode, named_by: str) -> Place:
     return value_place(node, named_by)
 
 
+def parameter_faults(
+    cls: type[Configurable], params: Mapping[str, Any], node: MappingNode, named_by: str
+) -> list[Fault]:
+    """Give what a class cannot accept although its JSON Schema does, such as decimal(39,0)."""
+    return [
+        problem_fault("CFG018", problem, node, named_by) for problem in cls.params.faults(params)
+    ]
+
+
 def rule_columns_exist(draft: TableDraft, pipeline: PipelineDraft) -> Iterator[Fault]:
     """A rule's column is in the schema."""
     for node, rule in draft.rules:
@@ -44,15 +54,12 @@ def rule_columns_exist(draft: TableDraft, pipeline: PipelineDraft) -> Iterator[F
 def rules_can_be_met(draft: TableDraft, pipeline: PipelineDraft) -> Iterator[Fault]:
     """Each rule works on its column's type and accepts something."""
     for node, rule in draft.rules:
-        column = draft.columns.get(rule.column)
-        if column is None:
+        cls = RULES.get(rule.type)
+        faults = parameter_faults(cls, rule.params, node, "type")
+        yield from faults
+        if faults:
             continue
-        try:
-            built = RULES.build(rule.type, rule.params)
-        except ValueError as error:
-            yield problem_fault("CFG035", Problem(str(error)), node, "type")
-            continue
-        for problem in built.problems(draft.table, column):
+        for problem in cls(rule.params).problems(draft.table, draft.columns.get(rule.column)):
             yield problem_fault("CFG035", problem, node, "type")
 
 
@@ -75,11 +82,7 @@ def metrics_can_be_measured(draft: TableDraft, pipeline: PipelineDraft) -> Itera
         column = draft.columns.get(check.column) if check.column is not None else None
         if check.column is not None and column is None:
             continue
-        try:
-            metric = METRICS.build(check.metric, check.params)
-        except ValueError as error:
-            yield problem_fault("CFG037", Problem(str(error)), node, "metric")
-            continue
+        metric = METRICS.build(check.metric, check.params)
         for problem in metric.problems(draft.table, column):
             if problem.key == "predicate" and len(draft.columns) < len(draft.column_nodes):
                 continue  # it may name a column whose own fault is reported

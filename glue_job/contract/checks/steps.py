@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from glue_job.contract.checks.columns import unknown_column
-from glue_job.contract.checks.quality import problem_fault
+from glue_job.contract.checks.quality import parameter_faults, problem_fault
 from glue_job.contract.draft import PipelineDraft, TableDraft
 from glue_job.contract.finding import Fault
 from glue_job.contract.model import DqRule, Transform
 from glue_job.contract.yaml_source import MappingNode, value_place
-from glue_job.parameters import Problem
 from glue_job.transforms import TRANSFORMS
 
 
@@ -50,11 +49,13 @@ def transforms_can_run(draft: TableDraft, pipeline: PipelineDraft) -> Iterator[F
         column = running.get(step.column)
         if column is None or step.column in draft.table.primary_key:
             continue
-        try:
-            built = TRANSFORMS.build(step.type, step.params)
-        except ValueError as error:
-            yield problem_fault("CFG036", Problem(str(error)), node, "type")
+        cls = TRANSFORMS.get(step.type)
+        faults = parameter_faults(cls, step.params, node, "type")
+        yield from faults
+        if faults:
+            del running[step.column]
             continue
+        built = cls(step.params)
         problems = list(built.problems(draft.table, column))
         for problem in problems:
             yield problem_fault("CFG036", problem, node, "type")
