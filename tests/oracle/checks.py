@@ -14,11 +14,9 @@ from tests.oracle.values import Number, read_value
 
 
 def failed_rules(values: Mapping[str, Any], operation: str, table: Table) -> list[str]:
-    """4: "All failing rules of a row are recorded"; those of severity error refuse it, in config
-    order.
+    """All failing rules of a row, in config order; those of severity error refuse it.
 
-    `values` holds the fields that are present, typed, before transforms ("Rules see the values
-    BEFORE transforms").
+    `values` holds the fields that are present, typed, before transforms.
     """
     return [
         rule.id
@@ -28,7 +26,7 @@ def failed_rules(values: Mapping[str, Any], operation: str, table: Table) -> lis
 
 
 def warnings(values: Mapping[str, Any], operation: str, table: Table) -> list[str]:
-    """4: "`warning` lets the row pass and is counted per rule"."""
+    """A warning lets the row pass and is counted per rule."""
     return [
         rule.id
         for rule in table.dq_rules
@@ -46,9 +44,7 @@ def _fails(rule: DqRule, values: Mapping[str, Any], operation: str, table: Table
 
 
 def _applies(rule: DqRule, values: Mapping[str, Any], operation: str, table: Table) -> bool:
-    """4: "Deletes are checked on key columns only. A rule on a field absent from an update is
-    skipped".
-    """
+    """Deletes are checked on key columns only; a field absent from an update is skipped."""
     if rule.column not in values:
         return False
     if operation == "delete":
@@ -57,14 +53,14 @@ def _applies(rule: DqRule, values: Mapping[str, Any], operation: str, table: Tab
 
 
 def _fails_on_null(rule: DqRule) -> bool:
-    """4: "NULL passes every rule but `not_null`; `nulls: fail` turns it"."""
+    """NULL passes every rule but `not_null`; `nulls` turns it."""
     if rule.nulls is not None:
         return rule.nulls == "fail"
     return rule.type == "not_null"
 
 
 def _parameter(value: Any, data_type: DataType) -> Any:
-    """4: "`allowed_values` compares typed values": a parameter is read as a value of its column."""
+    """Typed values are compared: a parameter is read as a value of its column."""
     if data_type.name == "double":
         return float(value)
     if isinstance(value, bool | datetime | date):
@@ -88,7 +84,7 @@ def _allowed_values(value: Any, params: Mapping[str, Any], column: Column) -> bo
 
 
 def _regex(value: Any, params: Mapping[str, Any], column: Column) -> bool:
-    """4: anywhere in the value; "`$` never accepts a trailing newline"."""
+    """A pattern is found anywhere in the value; `$` never accepts a trailing newline."""
     del column
     pattern = re.sub(r"(?<!\\)\$", r"\\Z", params["pattern"])
     return re.search(pattern, value) is None
@@ -110,9 +106,7 @@ _VIOLATES: Mapping[str, Callable[[Any, Mapping[str, Any], Column], bool]] = {
 
 
 def transformed(values: Mapping[str, Any], table: Table) -> dict[str, Any]:
-    """4: transforms come after the rules, by ascending `order`; NULL stays NULL, an absent field
-    absent.
-    """
+    """Transforms come after the rules, by ascending `order`; NULL stays NULL, absent absent."""
     result = dict(values)
     for step in table.ordered_transforms:
         value = result.get(step.column)
@@ -129,7 +123,7 @@ def _round(value: Any, params: Mapping[str, Any]) -> Any:
 
 
 def _mask_pii(value: str, params: Mapping[str, Any]) -> str:
-    """ "`555-0101` -> `555-****`; a value no longer than `visible_chars` is masked whole"."""
+    """`555-0101` becomes `555-****`; a value no longer than `visible_chars` is masked whole."""
     visible: int = params.get("visible_chars", 4)
     if len(value) <= visible:
         return "*" * len(value)

@@ -79,22 +79,19 @@ class Event:
 
     @property
     def changes_key(self) -> bool:
-        """1: "a before-image with another key"."""
+        """A before-image with another key."""
         return self.old_key != self.key
 
     @property
     def position(self) -> Position:
-        """1: "CDC against CDC: by (commit time, LSN, record id)"; fallback: "then partition and
-        offset".
-        """
+        """CDC against CDC: by commit time, LSN, record id; else time, partition, offset."""
         return (self.time, self.lsn, self.record_id, *self.coordinate)
 
     @property
     def identity(self) -> tuple[Any, ...]:
-        """1: CDC "(commit time, LSN, record id, key)"; load "(key, metadata.timestamp, else
-        Kafka's)".
+        """A change is (commit time, LSN, record id, key), a load row (key, timestamp).
 
-        Fallback: "then only the same Kafka offset is a duplicate".
+        Without a commit time only the same Kafka offset is a duplicate.
         """
         if self.is_load:
             return ("load", self.key, self.time)
@@ -151,19 +148,19 @@ def read_message(
 
 
 def _is_control(envelope: Mapping[str, Any], metadata: Mapping[str, Any]) -> bool:
-    """C31."""
+    """C31: a control record is counted, never a row."""
     return metadata.get("record-type") == "control" or (
         "control" in envelope and "data" not in envelope
     )
 
 
 def _truncates(metadata: Mapping[str, Any]) -> bool:
-    """C23: "an event that says so is an unknown operation"."""
+    """C23: an event that says truncate is an unknown operation."""
     return str(metadata.get("operation")).lower().startswith("truncate")
 
 
 def _names_another_table(metadata: Mapping[str, Any], source: Source) -> bool:
-    """C32: "other schema or table name"; a name that is not given is no other name."""
+    """C32: another schema or table name; a name that is not given is no other name."""
     schema, table = metadata.get("schema-name"), metadata.get("table-name")
     return bool(schema and schema != source.schema_name) or bool(
         table and table != source.table.name
@@ -212,9 +209,7 @@ def _read_row(
 
 
 def _present(fields: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
-    """3: "Field names match exactly, then case-insensitively when unambiguous"; unknown fields
-    never fail the row.
-    """
+    """Field names match exactly, then case-insensitively when unambiguous; others are ignored."""
     found = {}
     for name in names:
         alike = (
@@ -230,9 +225,7 @@ def _present(fields: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any
 def _read_fields(
     fields: Mapping[str, Any], names: tuple[str, ...], table: Table
 ) -> tuple[dict[str, Any], bool]:
-    """C22: what is present, null included, and nothing else; C30: "one bad field never nulls a
-    row".
-    """
+    """C22: what is present, null included, and nothing else; C30: a bad field is never a null."""
     values, has_bad_type = {}, False
     for name, value in _present(fields, names).items():
         try:
@@ -245,7 +238,7 @@ def _read_fields(
 def _read_before_image(
     envelope: Mapping[str, Any], operation: str, table: Table
 ) -> tuple[dict[str, Any], bool]:
-    """1: the key columns of an update's before-image; a part that is not there did not change."""
+    """Read the key columns of an update's before-image; a part that is not there did not change."""
     image = envelope.get("before-image")
     if operation != "update" or not isinstance(image, dict):
         return {}, False
@@ -263,7 +256,7 @@ class _Clock:
 
 
 def _read_clock(message: Message, metadata: Mapping[str, Any], operation: str) -> _Clock | None:
-    """1: the event's times and position; None when "a time that is present ... cannot be read"."""
+    """Read the event's times and position; None when a time is present but cannot be read."""
     try:
         commit_time = _optional_time(metadata.get("commit-timestamp"))
         built_at = _optional_time(metadata.get("timestamp"))
@@ -284,7 +277,7 @@ def _optional_time(value: Any) -> datetime | None:
 
 
 def _lsn(value: Any) -> int:
-    """1: "A stream-position that does not parse counts as absent"."""
+    """A stream-position that does not parse counts as absent."""
     parts = _LSN.fullmatch(value) if isinstance(value, str) else None
     return (int(parts[1], 16) << 32) + int(parts[2], 16) if parts else 0
 
@@ -292,9 +285,7 @@ def _lsn(value: Any) -> int:
 def _lacks_commit_time(
     clock: _Clock, operation: str, source: Source, expects_commit_time: bool
 ) -> bool:
-    """1: "once a table has accepted a CDC row with a commit time, a CDC row without one is
-    NO_SEQUENCE".
-    """
+    """Once a table has accepted a change with a commit time, one without has no sequence."""
     if operation == "load" or clock.has_commit_time or source.order == "fallback":
         return False
     return expects_commit_time

@@ -1,10 +1,8 @@
-"""The lake as semantics.md section 1 says it: a pure fold of the accepted events, one function per
-sentence.
-"""
+"""The lake as a pure fold of the accepted events: order, states, versions."""
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -14,12 +12,7 @@ from glue_job.contract.model import Table
 from tests.oracle.events import (
     Event,
     Key,
-    Message,
     Position,
-    Refused,
-    Skipped,
-    Source,
-    read_message,
 )
 
 State = Mapping[str, Any] | None
@@ -28,13 +21,8 @@ State = Mapping[str, Any] | None
 Coordinate = tuple[int, int]
 
 
-# --- events -------------------------------------------------------------------------------------
-
-
 def merge_deliveries(deliveries: Iterable[Event]) -> Event:
-    """Of several deliveries the lowest (partition, offset) gives the values, the smallest timestamp
-    is its emission.
-    """
+    """The lowest (partition, offset) gives the values, the smallest timestamp is the emission."""
     ordered = sorted(deliveries, key=lambda event: event.coordinate)
     return replace(ordered[0], emission=min(event.emission for event in ordered))
 
@@ -54,17 +42,12 @@ class Entry:
 
 
 def entries_of(event: Event) -> Iterator[Entry]:
-    """ "a before-image with another key is two entries, a close under the old key and an open under
-    the new one".
-    """
+    """A key change is two entries: a close under the old key and an open under the new one."""
     if event.changes_key:
         yield Entry(event, event.old_key, "close")
         yield Entry(event, event.key, "open")
     else:
         yield Entry(event, event.key)
-
-
-# --- order and time -----------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -100,12 +83,10 @@ def place(entries: Iterable[Entry]) -> list[Placed]:
 
 
 def place_load(load: Entry, changes: list[Entry]) -> Placed:
-    """ "directly after the last CDC event (in CDC order) of its key whose emission is <= the
-    load's".
+    """A load stands directly after the last CDC event, in CDC order, that was emitted before it.
 
-    "else before all of them. Its effective time is the later of its own timestamp and the effective
-    time of the
-    event it follows."
+    Else before all of them. Its effective time is the later of its own timestamp and the effective
+    time of the event it follows.
     """
     earlier = [entry for entry in changes if entry.event.emission <= load.event.emission]
     if not earlier:
@@ -115,8 +96,9 @@ def place_load(load: Entry, changes: list[Entry]) -> Placed:
 
 
 def hidden_since(index: int, line: list[Placed]) -> datetime | None:
-    """ "It shows only until the effective time of the next CDC event; if that is not later it never
-    shows": give the time of that event, None for whatever shows.
+    """A load shows only until the effective time of the next CDC event, never if that is not later.
+
+    Gives the time of that event for a load that never shows, None for whatever shows.
     """
     if not line[index].entry.event.is_load:
         return None
@@ -125,9 +107,6 @@ def hidden_since(index: int, line: list[Placed]) -> datetime | None:
     if next_change is None or next_change.time > line[index].time:
         return None
     return next_change.time
-
-
-# --- states -------------------------------------------------------------------------------------
 
 
 def fold_states(lines: Mapping[Key, list[Placed]], table: Table) -> dict[Key, list[State]]:
@@ -152,11 +131,10 @@ def fold_states(lines: Mapping[Key, list[Placed]], table: Table) -> dict[Key, li
 
 
 def state_after(event: Event, base: State, table: Table) -> State:
-    """C22: "in an update absent carries the previous version's value (not over a delete) ... null
-    is null".
+    """C22: an absent field carries the value before, not over a delete; null is null.
 
-    Of a key change: "absent fields of the new key take the old key's state at that position (null
-    when it has none)".
+    Of a key change: absent fields of the new key take the old key's state at that position, null
+    when it has none.
     """
     carried = base or {}
     return {
@@ -165,9 +143,6 @@ def state_after(event: Event, base: State, table: Table) -> State:
         else event.values[name]
         for name in table.column_names
     }
-
-
-# --- versions -----------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -211,9 +186,7 @@ class Timeline:
 
 
 def net_moments(line: list[Placed], states: list[State]) -> list[Moment]:
-    """ "What shows is the net effect at one effective time: several changes of a key ... show as
-    the last of them".
-    """
+    """Several changes of a key at one effective time show as the last of them."""
     moments: dict[datetime, Moment] = {}
     for index, (placed, state) in enumerate(zip(line, states, strict=True)):
         if hidden_since(index, line) is None:
@@ -229,7 +202,7 @@ def tracked(state: State, table: Table) -> tuple[Any, ...] | None:
 
 
 def build_timeline(line: list[Placed], states: list[State], table: Table) -> Timeline:
-    """C1-C14: open, close, or let the run go on; "No zero-width rows"."""
+    """C1-C14: open, close, or let the run go on; no zero-width rows."""
     moments = net_moments(line, states)
     versions: list[Version] = []
     is_open = False
@@ -247,58 +220,6 @@ def build_timeline(line: list[Placed], states: list[State], table: Table) -> Tim
     since = [(placed.entry, hidden_since(index, line)) for index, placed in enumerate(line)]
     hidden = tuple((entry, time) for entry, time in since if time is not None)
     return Timeline(tuple(moments), tuple(versions), hidden)
-
-
-# --- outcomes -----------------------------------------------------------------------------------
-
-
-def outcome_of(event: Event, before: Lake, after: Lake) -> str:
-    """Outcome of an event placed by this batch; a key change counts by both halves, the new key
-    leading.
-    """
-    outcomes = [
-        outcome_of_entry(entry, before.timeline(entry.key), after.timeline(entry.key), after.table)
-        for entry in entries_of(event)
-    ]
-    return "applied" if "applied" in outcomes else outcomes[-1]
-
-
-def outcome_of_entry(entry: Entry, before: Timeline, after: Timeline, table: Table) -> str:
-    """`applied` = "it changed some version", `superseded` = "stale load, or not the last of its
-    transaction".
-    """
-    moment = next((moment for moment in after.moments if moment.last == entry), None)
-    if moment is None:
-        return "superseded"
-    return "applied" if changed_some_version(moment, before, after, table) else "unchanged"
-
-
-def changed_some_version(moment: Moment, before: Timeline, after: Timeline, table: Table) -> bool:
-    """ "Counted as seen when its batch was written": what stands at that time now against what
-    stood there before.
-    """
-    old, new = before.version_at(moment.time), after.version_at(moment.time)
-    if before.has_boundary(moment.time) or after.has_boundary(moment.time):
-        was = (before.has_boundary(moment.time), tracked(old.state if old else None, table))
-        now = (after.has_boundary(moment.time), tracked(new.state if new else None, table))
-        if was != now:
-            return True
-    if made_a_load_vanish(moment, before, after):
-        return True
-    if new is None or new.moments[-1] != moment:
-        return False
-    lent_by_earlier = len(new.moments) > 1 and new.moments[-2].state == moment.state
-    return not lent_by_earlier and (old is None or old.state != new.state)
-
-
-def made_a_load_vanish(moment: Moment, before: Timeline, after: Timeline) -> bool:
-    """ "or vanishes if it already did" show: the change that hides a load changed its version."""
-    hides = [entry for entry, time in after.hidden if time == moment.time]
-    shown = [of_load.time for of_load in before.moments if of_load.last in hides]
-    return any(before.has_boundary(time) for time in shown)
-
-
-# --- the lake -----------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -348,91 +269,3 @@ class Lake:
             for moment in timeline.moments
             if moment.state is None
         }
-
-
-@dataclass(frozen=True)
-class BatchResult:
-    """What one batch came to."""
-
-    outcome_of: Mapping[Coordinate, str]
-
-    @property
-    def consumed(self) -> int:
-        """Count the distinct coordinates."""
-        return len(self.outcome_of)
-
-    @property
-    def outcomes(self) -> Counter[str]:
-        """Count the messages by outcome."""
-        return Counter(self.outcome_of.values())
-
-
-@dataclass
-class Judge:
-    """Takes one table's batches in turn and knows what the lake must hold after each."""
-
-    source: Source
-    deliveries: dict[tuple[Any, ...], list[Event]] = field(default_factory=dict)
-    quarantine: dict[Coordinate, tuple[str, ...]] = field(default_factory=dict)
-    seen: set[Coordinate] = field(default_factory=set)
-    lake: Lake = field(init=False)
-
-    def __post_init__(self) -> None:
-        """Start with an empty lake."""
-        self.lake = Lake(self.source.table)
-
-    def take(self, batch: Iterable[Message]) -> BatchResult:
-        """Take one batch: classify, place, fold, count."""
-        outcomes: dict[Coordinate, str] = {}
-        accepted: dict[tuple[Any, ...], list[Event]] = defaultdict(list)
-        for coordinate, read in self._read(batch):
-            match read:
-                case None:
-                    outcomes[coordinate] = "duplicate"
-                case Skipped(outcome):
-                    outcomes[coordinate] = outcome
-                case Refused(reasons):
-                    outcomes[coordinate] = "quarantined"
-                    self.quarantine[coordinate] = reasons
-                case Event():
-                    accepted[read.identity].append(read)
-        before, known = self.lake, set(self.deliveries)
-        for identity, events in accepted.items():
-            self.deliveries.setdefault(identity, []).extend(events)
-        self.lake = Lake.of(self.source.table, map(merge_deliveries, self.deliveries.values()))
-        for identity, events in accepted.items():
-            outcomes |= dict.fromkeys((event.coordinate for event in events), "duplicate")
-            if identity not in known:
-                first = merge_deliveries(self.deliveries[identity])
-                outcomes[first.coordinate] = outcome_of(first, before, self.lake)
-        return BatchResult(outcomes)
-
-    def _read(
-        self, batch: Iterable[Message]
-    ) -> Iterator[tuple[Coordinate, Event | Refused | Skipped | None]]:
-        """ "the same Kafka offset delivered twice counts once": None for one read in an earlier
-        batch.
-        """
-        messages = {message.coordinate: message for message in reversed(list(batch))}
-        fresh = {
-            coordinate: message
-            for coordinate, message in messages.items()
-            if coordinate not in self.seen
-        }
-        expects_commit_time = self._has_commit_time(fresh.values())
-        for coordinate in sorted(messages):
-            again = coordinate in self.seen
-            yield (
-                coordinate,
-                None
-                if again
-                else read_message(messages[coordinate], self.source, expects_commit_time),
-            )
-        self.seen |= set(messages)
-
-    def _has_commit_time(self, fresh: Iterable[Message]) -> bool:
-        """ "once a table has accepted a CDC row with a commit time"; also in this batch."""
-        if any(events[0].has_commit_time for events in self.deliveries.values()):
-            return True
-        reads = (read_message(message, self.source, expects_commit_time=False) for message in fresh)
-        return any(isinstance(read, Event) and read.has_commit_time for read in reads)

@@ -8,8 +8,8 @@ from itertools import chain
 import pytest
 
 from tests.oracle.events import Message
-from tests.oracle.fold import Judge
 from tests.oracle.invariants import broken_invariants, miscounted
+from tests.oracle.judge import Judge
 from tests.oracle.scenario import (
     Line,
     Scenario,

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from glue_job.contract.lake import OUTCOMES
 from tests.oracle.events import Message
-from tests.oracle.fold import Judge
 from tests.oracle.invariants import broken_invariants, miscounted
+from tests.oracle.judge import Judge
 from tests.oracle.scenario import comparable, load_pipeline, source_of
 from tests.oracle.streams import (
     CONFIG,
@@ -50,7 +50,7 @@ def batches_of(stream: Stream) -> list[list[Message]]:
     return [list(map(Message.of, lines)) for lines in render([stream], BATCHES)]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(randoms, randoms)
 def test_order_and_batching_do_not_matter(of_stream: Random, of_delivery: Random) -> None:
     batches = batches_of(random_stream(of_stream, BATCHES))
@@ -64,7 +64,7 @@ def test_order_and_batching_do_not_matter(of_stream: Random, of_delivery: Random
     assert other.quarantine == judge.quarantine
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(randoms)
 def test_a_replay_changes_nothing(of_stream: Random) -> None:
     batches = batches_of(random_stream(of_stream, BATCHES))
@@ -75,7 +75,7 @@ def test_a_replay_changes_nothing(of_stream: Random) -> None:
     assert judge.lake.history == history
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(randoms, randoms)
 def test_without_faults_the_current_rows_are_the_rows_of_the_source(
     of_stream: Random, of_delivery: Random

@@ -42,9 +42,7 @@ def _refuse_constant(name: str) -> Any:
 
 
 def read_object(text: str) -> dict[str, Any]:
-    """3: "A message value is exactly one JSON object; two in one value, or trailing text, is bad
-    JSON".
-    """
+    """A message value is exactly one JSON object; two in one, or trailing text, is bad JSON."""
     try:
         value = json.loads(
             text, parse_int=Number, parse_float=Number, parse_constant=_refuse_constant
@@ -57,9 +55,7 @@ def read_object(text: str) -> dict[str, Any]:
 
 
 def read_value(value: Any, data_type: DataType) -> Any:
-    """3: "Exact or quarantined, never silently changed"; NULL fits every type, an object or array
-    none.
-    """
+    """Exact or refused, never silently changed; NULL fits every type, an object or array none."""
     if value is None:
         return None
     if isinstance(value, dict | list):
@@ -85,16 +81,14 @@ def read_value(value: Any, data_type: DataType) -> Any:
 
 
 def read_string(value: Any) -> str:
-    """3: "A `string` column takes a JSON number or boolean by its exact text"."""
+    """A string column takes a JSON number or boolean by its exact text."""
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value)
 
 
 def _exact_number(value: Any) -> Decimal:
-    """3: "a quoted number counts as its number for every numeric type when it is exact"; NaN and
-    infinity never.
-    """
+    """A quoted number counts as its number for every numeric type; NaN and infinity are none."""
     if not isinstance(value, str) or not _NUMBER.fullmatch(value):
         raise BadValue("not a number")
     number = Decimal(value)
@@ -104,7 +98,7 @@ def _exact_number(value: Any) -> Decimal:
 
 
 def read_integer(value: Any, bits: int) -> int:
-    """3: out of range, `"7x"` and 1.5 are BAD_TYPE; `1.0`, `"42"` and `1e3` are not."""
+    """Out of range, `"7x"` and `1.5` are refused; `1.0`, `"42"` and `1e3` are integers."""
     number = _exact_number(value)
     if not number:
         return 0
@@ -119,9 +113,7 @@ def read_integer(value: Any, bits: int) -> int:
 
 
 def read_decimal(value: Any, precision: int, scale: int) -> Decimal:
-    """3: "A decimal with more fraction digits than its scale [is] BAD_TYPE", trailing zeros beyond
-    it are fine.
-    """
+    """More fraction digits than the scale are refused; trailing zeros beyond it are fine."""
     number = _exact_number(value)
     sign, digits, exponent = number.as_tuple()
     assert isinstance(exponent, int)
@@ -139,7 +131,7 @@ def read_decimal(value: Any, precision: int, scale: int) -> Decimal:
 
 
 def read_double(value: Any) -> float:
-    """3: a double takes any number; one too large for it would be infinity, which is BAD_TYPE."""
+    """A double takes any number; one too large for it would be infinity, which is refused."""
     number = float(_exact_number(value))
     if number in (float("inf"), float("-inf")):
         raise BadValue("out of range")
@@ -147,7 +139,7 @@ def read_double(value: Any) -> float:
 
 
 def read_boolean(value: Any) -> bool:
-    """3: 'booleans (also as text in any case): true/false, "true"/"false", "t"/"f", 1/0'."""
+    """true/false, "true"/"false", "t"/"f" in any case, 1/0."""
     if isinstance(value, bool):
         return value
     if value.lower() not in BOOLEANS:
@@ -156,9 +148,7 @@ def read_boolean(value: Any) -> bool:
 
 
 def read_timestamp(value: Any) -> datetime:
-    """3: ISO 8601, "`Z`, an offset, or none (then UTC), stored in UTC to the microsecond; finer
-    digits are cut".
-    """
+    """ISO 8601 with `Z`, an offset, or none (UTC), to the microsecond; finer digits are cut."""
     parts = (
         _TIMESTAMP.fullmatch(value)
         if isinstance(value, str) and not isinstance(value, Number)
@@ -194,7 +184,7 @@ def _zone_offset(zone: str | None) -> timedelta:
 
 
 def read_date(value: Any) -> date:
-    """3: "an impossible date" is BAD_TYPE."""
+    """An impossible date is refused."""
     parts = (
         _DATE.fullmatch(value) if isinstance(value, str) and not isinstance(value, Number) else None
     )

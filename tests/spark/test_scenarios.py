@@ -13,8 +13,9 @@ from random import Random
 import pytest
 
 from tests.oracle.events import Key, Message
-from tests.oracle.fold import Coordinate, Judge
+from tests.oracle.fold import Coordinate
 from tests.oracle.invariants import broken_invariants, miscounted
+from tests.oracle.judge import Judge
 from tests.oracle.scenario import (
     TABLES,
     Line,

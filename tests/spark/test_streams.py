@@ -12,7 +12,7 @@ from random import Random, SystemRandom
 import pytest
 
 from tests.oracle.events import Message
-from tests.oracle.fold import Judge
+from tests.oracle.judge import Judge
 from tests.oracle.scenario import comparable, load_pipeline, source_of
 from tests.oracle.streams import (
     CONFIG,
