@@ -54,12 +54,12 @@ def rule_columns_exist(draft: TableDraft, pipeline: PipelineDraft) -> Iterator[F
 def rules_can_be_met(draft: TableDraft, pipeline: PipelineDraft) -> Iterator[Fault]:
     """Each rule works on its column's type and accepts something."""
     for node, rule in draft.rules:
-        cls = RULES.get(rule.type)
-        faults = parameter_faults(cls, rule.params, node, "type")
-        yield from faults
-        if faults:
+        try:
+            built = RULES.build(rule.type, rule.params)
+        except ValueError:
+            yield from parameter_faults(RULES.get(rule.type), rule.params, node, "type")
             continue
-        for problem in cls(rule.params).problems(draft.table, draft.columns.get(rule.column)):
+        for problem in built.problems(draft.table, draft.columns.get(rule.column)):
             yield problem_fault("CFG035", problem, node, "type")
 
 

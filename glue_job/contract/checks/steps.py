@@ -49,13 +49,12 @@ def transforms_can_run(draft: TableDraft, pipeline: PipelineDraft) -> Iterator[F
         column = running.get(step.column)
         if column is None or step.column in draft.table.primary_key:
             continue
-        cls = TRANSFORMS.get(step.type)
-        faults = parameter_faults(cls, step.params, node, "type")
-        yield from faults
-        if faults:
+        try:
+            built = TRANSFORMS.build(step.type, step.params)
+        except ValueError:
+            yield from parameter_faults(TRANSFORMS.get(step.type), step.params, node, "type")
             del running[step.column]
             continue
-        built = cls(step.params)
         problems = list(built.problems(draft.table, column))
         for problem in problems:
             yield problem_fault("CFG036", problem, node, "type")
