@@ -190,11 +190,6 @@ DIAGNOSES: Sequence[tuple[re.Pattern[str], str, str]] = (
         "cdcctl local down, then cdcctl local up: it takes a free port",
     ),
     (
-        re.compile(r"No space left on device"),
-        "the disk is full",
-        "free some disk space; the broker then starts by itself",
-    ),
-    (
         re.compile(r"Failed to acquire lock on file"),
         "a broker of an earlier run still uses its data",
         "wait a moment; it starts by itself when that one has ended",

@@ -136,11 +136,11 @@ class PostgresServer:
         done.touch()
 
     def clear_stale_lock(self) -> None:
-        """Remove postmaster.pid when the process it names is gone, or is not a PostgreSQL."""
+        """Remove postmaster.pid when the process it names is gone, or is not this server."""
         lock = self.stack.postgres_data / "postmaster.pid"
         with suppress(OSError, ValueError, IndexError, psutil.Error):
             pid = int(lock.read_text().splitlines()[0])
-            if psutil.pid_exists(pid) and psutil.Process(pid).name().startswith("postgres"):
+            if psutil.pid_exists(pid) and str(lock.parent) in psutil.Process(pid).cmdline():
                 return
             lock.unlink()
 
@@ -201,11 +201,6 @@ DIAGNOSES = (
         re.compile(r"could not bind|Address already in use"),
         "its port is taken by another process",
         "cdcctl local down, then cdcctl local up: it takes a free port",
-    ),
-    (
-        re.compile(r"No space left on device"),
-        "the disk is full",
-        "free some disk space; the server then starts by itself",
     ),
     (
         re.compile(r"pre-existing shared memory block|lock file .* already exists"),

@@ -32,6 +32,12 @@ CALM_SECONDS = 30.0
 Diagnosis = tuple[re.Pattern[str], str, str]
 """What the end of the log says, what that means, what to do."""
 
+DISK_FULL: Diagnosis = (
+    re.compile(r"No space left on device"),
+    "the disk is full",
+    "free some disk space; it then starts by itself",
+)
+
 
 class ChildState(StrEnum):
     """How a child is."""
@@ -261,7 +267,7 @@ class Supervisor:
         child = running.child
         lines = last_lines(child.log, since=running.log_offset)
         text = "\n".join(last_lines(child.log, count=200, since=running.log_offset))
-        for pattern, meaning, remedy in child.diagnoses:
+        for pattern, meaning, remedy in (DISK_FULL, *child.diagnoses):
             if pattern.search(text):
                 why, fix = f"{meaning} ({ending})", remedy
                 break
@@ -321,7 +327,10 @@ class Supervisor:
             },
         }
         text = json.dumps(document, indent=1)
-        if text != self._written:
+        if text == self._written:
+            return
+        # On a full disk the children are more important than what is told of them.
+        with suppress(OSError):
             write_whole(self._state_file, text)
             self._written = text
 
