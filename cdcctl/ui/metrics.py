@@ -69,7 +69,7 @@ def show_checks(report: ChecksReport, now: datetime) -> None:
     )
     tables.show(tables.table(headings, drawn))
     failed = sum(check.latest.passed is False for check in report.checks)
-    tables.show(Text(f"{len(report.checks)} checks, {failed} breached", style="dim"))
+    tables.show(Text(f"checks: {len(report.checks)}, breached: {failed}", style="dim"))
 
 
 def show_measurements(measurements: Iterable[Measurement]) -> None:

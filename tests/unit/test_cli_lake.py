@@ -242,7 +242,7 @@ def test_metrics_show_the_latest_value_and_its_course(cdcctl: Any) -> None:
 def test_metrics_screen(cdcctl: Any) -> None:
     lines = [" ".join(line.split()) for line in cdcctl("metrics show").splitlines()]
     assert lines[1].startswith("✖ vehicles completeness owner 0.8500 ≥ 0.9000 ▁█▃")
-    assert lines[-1] == "2 checks, 1 breached"
+    assert lines[-1] == "checks: 2, breached: 1"
 
 
 def test_metrics_tail_is_oldest_first(cdcctl: Any) -> None:
