@@ -102,7 +102,8 @@ class StackReport:
     @property
     def is_healthy(self) -> bool:
         """Tell whether every process is ready."""
-        return self.is_up and self.phase == Phase.READY
+        all_ready = all(child.state == "ready" for child in self.children)
+        return self.is_up and self.phase == Phase.READY and all_ready
 
 
 def start_stack(request: UpRequest, progress: Progress) -> StackReport:
@@ -334,15 +335,7 @@ def _report(stack: StackDirectory, was_up: bool = False) -> StackReport:
             "`cdcctl local up` goes on"
         )
     children = tuple(
-        ChildReport(
-            name=name,
-            state=child["state"] if is_up else "stopped",
-            pid=child["pid"] if is_up else None,
-            restarts=child["restarts"],
-            log=child["log"],
-            problem=child["problem"],
-        )
-        for name, child in state.get("children", {}).items()
+        _child(stack, name, child, is_up) for name, child in state.get("children", {}).items()
     )
     return StackReport(
         directory=stack.root,
@@ -357,6 +350,29 @@ def _report(stack: StackDirectory, was_up: bool = False) -> StackReport:
         children=children,
         tables=_tables(stack, state.get("tables", {})),
         warnings=tuple(warnings),
+    )
+
+
+def _child(stack: StackDirectory, name: str, child: dict[str, Any], is_up: bool) -> ChildReport:
+    state, problem = child["state"] if is_up else "stopped", child["problem"]
+    capture = read_document(stack.capture) if name == "capture" else {}
+    if state == "ready" and capture.get("state") == "waiting":
+        # The process lives, and waits for a server or for something that an operator must mend.
+        state = "waiting"
+        problem = {
+            "what": "the capture cannot go on yet",
+            "why": capture["problem"],
+            "fix": "",
+            "lines": [],
+            "log": child["log"],
+        }
+    return ChildReport(
+        name=name,
+        state=state,
+        pid=child["pid"] if is_up else None,
+        restarts=child["restarts"],
+        log=child["log"],
+        problem=problem,
     )
 
 
