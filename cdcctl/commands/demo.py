@@ -45,7 +45,11 @@ def demo(
 ) -> None:
     """Run PostgreSQL, Kafka, the capture and the job here; write rows; prove the lake's result."""
     from cdcctl.operations.demo import DemoRequest, run_demo
+    from cdcctl.shipped import shipped
     from cdcctl.ui import demo as view
+
+    if config == DEFAULT_CONFIG and not config.exists():
+        config = shipped("config") / "tables.yaml"
 
     with open_progress() as progress:
         report = run_demo(
