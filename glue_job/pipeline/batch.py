@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from pyspark import StorageLevel
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
@@ -106,12 +105,18 @@ def process_batch(
     try:
         summary = summarize(checked, table)
         if summary.unsequenced and summary.watermark.commit_time_seen and not before.commit_time_seen:
-            checked.unpersist()
+            release(checked)
             checked = _check(rows, pipeline, table, commit_time_required=True)
             summary = summarize(checked, table)
         return _write_batch(checked, summary, before, batch, table, edge)
     finally:
-        checked.unpersist()
+        release(checked)
+
+
+def release(checkpointed: DataFrame) -> None:
+    """Free the rows of a local checkpoint."""
+    plan: Any = checkpointed._jdf.queryExecution().logical()
+    plan.rdd().unpersist(False)
 
 
 def _check(
@@ -119,7 +124,8 @@ def _check(
 ) -> DataFrame:
     source = SourceNames.of(pipeline, table, commit_time_required=commit_time_required)
     events = parse_envelope(rows, table, source)
-    return check_rules(events, table).persist(StorageLevel.MEMORY_AND_DISK)
+    # A checkpoint cuts the plan: what follows is planned many times, and this part is large.
+    return check_rules(events, table).localCheckpoint(eager=False)
 
 
 def _write_batch(
@@ -150,7 +156,7 @@ def _write_batch(
     together = entries.unionByName(past.withColumn("_is_new", F.lit(False)))
     if sparse_moves:
         together = _fill_chains(together, table)
-    folded = fold(place(together, table), table).persist(StorageLevel.MEMORY_AND_DISK)
+    folded = fold(place(together, table), table).localCheckpoint(eager=False)
     try:
         outcomes = _count_outcomes(folded, summary, refused_count, reread)
         report = BatchReport(
@@ -175,7 +181,7 @@ def _write_batch(
             edge.merge(delta, batch, only_current=in_order)
         return report
     finally:
-        folded.unpersist()
+        release(folded)
 
 
 def _stamp(name: str, batch: Batch) -> Column:

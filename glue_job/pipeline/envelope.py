@@ -160,10 +160,16 @@ def _select_events(fields: DataFrame, table: Table, source: SourceNames) -> Data
     typed = named.select(
         "*",
         *_typed_columns(table),
-        *_old_key_columns(table),
-        *_positions(source),
+        *[
+            values.read(F.col(f"`before.{name}`"), table.column(name).type).alias(f"old.{name}")
+            for name in table.primary_key
+        ],
+        values.read(F.element_at(meta, "commit-timestamp"), _TIMESTAMP).alias("commit"),
+        values.read(F.element_at(meta, "timestamp"), _TIMESTAMP).alias("stated_emission"),
+        values.read(F.element_at(meta, "transaction-record-id"), _LONG).alias("record_id"),
     )
-    return typed.select(
+    placed = typed.select("*", *_old_key_columns(table), *_positions(source))
+    return placed.select(
         *COORDINATES,
         "_kafka_timestamp",
         "_raw_value",
@@ -174,11 +180,11 @@ def _select_events(fields: DataFrame, table: Table, source: SourceNames) -> Data
         _names(table, present=False).alias("_absent"),
         _extra(table).alias("_extra"),
         *[f"_old_{name}" for name in table.primary_key],
-        F.when(F.col("_operation") != "load", F.col("_time")).alias("_time"),
+        "_time",
         "_sequenced",
         "_lsn",
-        F.coalesce(F.col("record_id"), F.lit(0).cast("bigint")).alias("_record_id"),
-        F.col("emitted").alias("_emitted_at"),
+        "_record_id",
+        "_emitted_at",
         _failures(table, source).alias("_failed"),
     )
 
@@ -229,36 +235,23 @@ def _escaped(name: str) -> str:
 
 
 def _old_key_columns(table: Table) -> list[Column]:
-    before = {name: F.col(f"`before.{name}`") for name in table.primary_key}
+    """Give the key of the before-image where it is another than the row's."""
     old = {
-        name: F.coalesce(
-            values.read(before[name], table.column(name).type),
-            values.read(F.col(f"`text.{name}`"), table.column(name).type),
-        )
-        for name in table.primary_key
-    }
-    new = {
-        name: values.read(F.col(f"`text.{name}`"), table.column(name).type)
-        for name in table.primary_key
+        name: F.coalesce(F.col(f"`old.{name}`"), F.col(name)) for name in table.primary_key
     }
     changed = F.lit(False)
     for name in table.primary_key:
-        changed = changed | ~old[name].eqNullSafe(new[name])
+        changed = changed | ~old[name].eqNullSafe(F.col(name))
     moved = (F.col("_operation") == "update") & changed
     return [F.when(moved, old[name]).alias(f"_old_{name}") for name in table.primary_key]
 
 
 def _positions(source: SourceNames) -> list[Column]:
     meta = F.col("meta")
-    commit_text = F.element_at(meta, "commit-timestamp")
-    emission_text = F.element_at(meta, "timestamp")
-    record_text = F.element_at(meta, "transaction-record-id")
     position = F.element_at(meta, "stream-position")
-    commit = values.read(commit_text, _TIMESTAMP)
-    stated_emission = values.read(emission_text, _TIMESTAMP)
+    commit, stated_emission = F.col("commit"), F.col("stated_emission")
     kafka = F.col("_kafka_timestamp")
     is_cdc = F.col("_operation") != "load"
-    fallback = F.coalesce(stated_emission, kafka)
     emitted = (
         kafka
         if source.emission == "kafka"
@@ -269,20 +262,23 @@ def _positions(source: SourceNames) -> list[Column]:
         for group in (1, 2)
     ]
     has_position = F.coalesce(position.rlike(_STREAM_POSITION), F.lit(False))
-    record_id = values.read(record_text, _LONG)
-    unreadable = (
-        (commit_text.isNotNull() & commit.isNull())
-        | (emission_text.isNotNull() & stated_emission.isNull())
-        | (record_text.isNotNull() & record_id.isNull())
-    )
-    sequenced = is_cdc & commit.isNotNull()
+    unreadable = F.lit(False)
+    for name, value in (
+        ("commit-timestamp", commit),
+        ("timestamp", stated_emission),
+        ("transaction-record-id", F.col("record_id")),
+    ):
+        unreadable = unreadable | (F.element_at(meta, name).isNotNull() & value.isNull())
+    sequenced = F.coalesce(is_cdc & commit.isNotNull(), F.lit(False))
     return [
-        F.coalesce(commit, fallback).alias("_time"),
-        F.coalesce(sequenced, F.lit(False)).alias("_sequenced"),
+        F.when(is_cdc, F.coalesce(commit, stated_emission, kafka)).alias("_time"),
+        sequenced.alias("_sequenced"),
         # Only a position beside a commit time orders: alone it says nothing across restarts.
         F.when(sequenced & has_position, F.concat(*halves)).otherwise("").alias("_lsn"),
-        F.when(sequenced, record_id).alias("record_id"),
-        emitted.alias("emitted"),
+        F.when(sequenced, F.coalesce(F.col("record_id"), F.lit(0).cast("bigint")))
+        .otherwise(F.lit(0).cast("bigint"))
+        .alias("_record_id"),
+        emitted.alias("_emitted_at"),
         F.coalesce(unreadable, F.lit(False)).alias("time_unreadable"),
     ]
 
@@ -362,7 +358,7 @@ def _failures(table: Table, source: SourceNames) -> Column:
             F.when(
                 (operation == "update")
                 & before.isNotNull()
-                & values.read(before, table.column(name).type).isNull(),
+                & F.col(f"`old.{name}`").isNull(),
                 F.lit(f"BAD_TYPE:{name}"),
             )
         )
