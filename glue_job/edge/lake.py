@@ -61,6 +61,20 @@ class Recorded:
     batch: Batch
     offsets: Offsets
     watermark: Watermark
+    consumed: int
+    outcomes: Mapping[str, int]
+
+    def report(self, table: Table) -> BatchReport:
+        """Say again what became of the batch."""
+        return BatchReport(
+            table=table.name,
+            batch=self.batch,
+            consumed=self.consumed,
+            outcomes=self.outcomes,
+            offsets=self.offsets,
+            topic=table.topic,
+            watermark=self.watermark,
+        )
 
 
 class TableLake:
@@ -162,6 +176,11 @@ class TableLake:
         """Find the record of a batch."""
         return self._recorded.get((application_id, batch_id))
 
+    def covers(self, batch: Batch) -> bool:
+        """Tell whether history, which is written last, holds the batch."""
+        path = self.paths.history(self.table.name)
+        return delta.committed_version(self.spark, path, batch.application_id) >= batch.batch_id
+
     def _remember(self, recorded: Recorded) -> None:
         self._recorded[(recorded.batch.application_id, recorded.batch.batch_id)] = recorded
 
@@ -192,7 +211,9 @@ class TableLake:
         own = (F.col("_application_id") == batch.application_id) & (
             F.col("_batch_id") == batch.batch_id
         )
-        return self._read_evolved(self.paths.changes(self.table.name), self.ledger_columns()).filter(~own)
+        return self._read_evolved(
+            self.paths.changes(self.table.name), self.ledger_columns()
+        ).filter(~own)
 
     def history(self) -> DataFrame:
         """Give the SCD2 rows, with the columns that the config has and the table has not yet."""
@@ -238,7 +259,9 @@ class TableLake:
             "watermark": json.dumps(asdict(report.watermark)),
         }
         self._append_rows([row], BATCH_COLUMNS, self.paths.batches, self._shared(batch))
-        self._remember(Recorded(batch, report.offsets, report.watermark))
+        self._remember(
+            Recorded(batch, report.offsets, report.watermark, report.consumed, report.outcomes)
+        )
 
     def quarantine(self, refused: DataFrame, batch: Batch) -> None:
         """Append what was refused."""
@@ -289,7 +312,9 @@ class TableLake:
             only_current: no closed row is addressed, so that Delta reads the current ones only.
         """
         rows = difference.withColumn("_ingested_at", F.lit(batch.processed_at))
-        address = [f"t.`{name}` = s.`{name}`" for name in (*self.table.primary_key, "_effective_from")]
+        address = [
+            f"t.`{name}` = s.`{name}`" for name in (*self.table.primary_key, "_effective_from")
+        ]
         if only_current:
             address.append("t.`_is_current` = true")
         columns = [name for name in self.history_columns()]
@@ -349,10 +374,11 @@ def _recorded(row: dict[str, object]) -> Recorded:
             for topic, ranges in offsets.items()
         },
         watermark=Watermark(**json.loads(str(row["watermark"]))),
+        consumed=int(str(row["consumed"])),
+        outcomes={name: int(str(row[name])) for name in OUTCOMES},
     )
 
 
 def _utc(value: object) -> datetime:
     assert isinstance(value, datetime)
     return value if value.tzinfo else value.astimezone(UTC)
-

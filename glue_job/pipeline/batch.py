@@ -104,7 +104,11 @@ def process_batch(
     checked = _check(rows, pipeline, table, before.commit_time_seen)
     try:
         summary = summarize(checked, table)
-        if summary.unsequenced and summary.watermark.commit_time_seen and not before.commit_time_seen:
+        if (
+            summary.unsequenced
+            and summary.watermark.commit_time_seen
+            and not before.commit_time_seen
+        ):
             release(checked)
             checked = _check(rows, pipeline, table, commit_time_required=True)
             summary = summarize(checked, table)
@@ -234,7 +238,9 @@ def summarize(checked: DataFrame, table: Table) -> Summary:
             count((F.col("_class") == "data") & (F.size("_absent") > 0)).alias("fields_missing"),
             F.flatten(F.collect_set(F.map_keys("_extra"))).alias("drift"),
             *[
-                count(F.array_contains(failed, rule.id) | F.array_contains(warned, rule.id)).alias(f"rule.{rule.id}")
+                count(F.array_contains(failed, rule.id) | F.array_contains(warned, rule.id)).alias(
+                    f"rule.{rule.id}"
+                )
                 for rule in table.dq_rules
             ],
         )
@@ -248,7 +254,10 @@ def summarize(checked: DataFrame, table: Table) -> Summary:
     offsets: dict[str, dict[int, tuple[int, int]]] = {}
     drift: dict[str, int] = {}
     for row in counts:
-        offsets.setdefault(row["_topic_id"], {})[row["_partition"]] = (row["first"], row["last"] + 1)
+        offsets.setdefault(row["_topic_id"], {})[row["_partition"]] = (
+            row["first"],
+            row["last"] + 1,
+        )
         for field in row["drift"]:
             drift[field] = drift.get(field, 0) + 1
 
@@ -426,4 +435,3 @@ def _refuse_wrong_counts(report: BatchReport) -> None:
             why="every offset must have exactly one outcome; nothing was written",
             fix="keep the lake and the messages as they are and report this",
         )
-

@@ -109,7 +109,10 @@ def seeds(current: DataFrame, table: Table) -> DataFrame:
         "_partition": F.lit(None).cast("int"),
         "_offset": F.lit(None).cast("bigint"),
         "_release": F.lit(0),
-        **{linked(name): F.lit(None).cast(table.column(name).type.spark_ddl) for name in table.primary_key},
+        **{
+            linked(name): F.lit(None).cast(table.column(name).type.spark_ddl)
+            for name in table.primary_key
+        },
     }
     return current.select(
         *[

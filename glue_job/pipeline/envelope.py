@@ -150,7 +150,10 @@ def _select_events(fields: DataFrame, table: Table, source: SourceNames) -> Data
         "other_names",
         row_class.alias("_class"),
         operation.alias("_operation"),
-        *[_text_of("data", "other_names", name).alias(f"text.{name}") for name in table.column_names],
+        *[
+            _text_of("data", "other_names", name).alias(f"text.{name}")
+            for name in table.column_names
+        ],
         *[_has("data", "other_names", name).alias(f"has.{name}") for name in table.column_names],
         *[
             _text_of("before", "before_other_names", name).alias(f"before.{name}")
@@ -191,9 +194,13 @@ def _select_events(fields: DataFrame, table: Table, source: SourceNames) -> Data
 
 def _text_of(fields: str, others: str, name: str) -> Column:
     """Find a field by its exact name, else by the one name that differs in case only."""
-    return F.when(F.array_contains(F.map_keys(F.col(fields)), name), F.element_at(fields, name)).when(
+    return F.when(
+        F.array_contains(F.map_keys(F.col(fields)), name), F.element_at(fields, name)
+    ).when(
         F.size(others) > 0,
-        F.when(F.size(_alike(others, name)) == 1, F.element_at(F.col(fields), _alike(others, name)[0])),
+        F.when(
+            F.size(_alike(others, name)) == 1, F.element_at(F.col(fields), _alike(others, name)[0])
+        ),
     )
 
 
@@ -236,9 +243,7 @@ def _escaped(name: str) -> str:
 
 def _old_key_columns(table: Table) -> list[Column]:
     """Give the key of the before-image where it is another than the row's."""
-    old = {
-        name: F.coalesce(F.col(f"`old.{name}`"), F.col(name)) for name in table.primary_key
-    }
+    old = {name: F.coalesce(F.col(f"`old.{name}`"), F.col(name)) for name in table.primary_key}
     changed = F.lit(False)
     for name in table.primary_key:
         changed = changed | ~old[name].eqNullSafe(F.col(name))
@@ -293,10 +298,7 @@ def _names(table: Table, *, present: bool) -> Column:
     whole_row = F.col("_operation").isin("insert", "load") | complete
     listed = F.filter(
         F.array(
-            *[
-                F.when(F.col(f"`has.{name}`") == present, F.lit(name))
-                for name in table.column_names
-            ]
+            *[F.when(F.col(f"`has.{name}`") == present, F.lit(name)) for name in table.column_names]
         ),
         lambda name: name.isNotNull(),
     )
@@ -308,10 +310,13 @@ def _extra(table: Table) -> Column:
     lowered = [name.lower() for name in table.column_names]
     unknown = F.filter(
         "other_names",
-        lambda other: ~(
-            F.lower(other).isin(lowered)
-            & (
-                F.size(F.filter("other_names", lambda twin: F.lower(twin) == F.lower(other))) == 1
+        lambda other: (
+            ~(
+                F.lower(other).isin(lowered)
+                & (
+                    F.size(F.filter("other_names", lambda twin: F.lower(twin) == F.lower(other)))
+                    == 1
+                )
             )
         ),
     )
@@ -334,7 +339,10 @@ def _failures(table: Table, source: SourceNames) -> Column:
     envelope = (
         F.when(F.col("_class") != "data", F.lit(""))
         .when(~F.col("is_object"), "BAD_JSON")
-        .when(meta.isNull() | (F.col("data").isNull() & ~F.coalesce(truncates, F.lit(False))), "BAD_ENVELOPE")
+        .when(
+            meta.isNull() | (F.col("data").isNull() & ~F.coalesce(truncates, F.lit(False))),
+            "BAD_ENVELOPE",
+        )
         .when(operation.isNull(), "BAD_ENVELOPE")
         .when(~operation.isin(*_OPERATIONS), "UNKNOWN_OPERATION")
         .when(F.coalesce(other_table, F.lit(False)), "WRONG_TABLE")
@@ -356,9 +364,7 @@ def _failures(table: Table, source: SourceNames) -> Column:
         before = F.col(f"`before.{name}`")
         found.append(
             F.when(
-                (operation == "update")
-                & before.isNotNull()
-                & F.col(f"`old.{name}`").isNull(),
+                (operation == "update") & before.isNotNull() & F.col(f"`old.{name}`").isNull(),
                 F.lit(f"BAD_TYPE:{name}"),
             )
         )

@@ -52,9 +52,7 @@ def check_rules(events: DataFrame, table: Table) -> DataFrame:
         *kept,
         F.when(
             readable,
-            F.concat_ws(
-                SEPARATOR, F.when(F.col("_failed") != "", F.col("_failed")), *errors
-            ),
+            F.concat_ws(SEPARATOR, F.when(F.col("_failed") != "", F.col("_failed")), *errors),
         )
         .otherwise(F.col("_failed"))
         .alias("_failed"),
@@ -69,9 +67,7 @@ def _is_delete() -> Column:
 def _applies(rule: DqRule, table: Table) -> Column:
     """Tell which events a rule looks at: deletes by key columns only, updates by given fields."""
     given = ~F.array_contains("_absent", rule.column)
-    typed = ~F.array_contains(
-        F.split("_failed", SEPARATOR), f"BAD_TYPE:{rule.column}"
-    )
+    typed = ~F.array_contains(F.split("_failed", SEPARATOR), f"BAD_TYPE:{rule.column}")
     if rule.operations == ALL_OPERATIONS:
         on_delete = F.lit(rule.column in table.primary_key)
         chosen = F.when(_is_delete(), on_delete).otherwise(given)
@@ -134,13 +130,16 @@ def refused(checked: DataFrame, table: Table, stamps: Callable[[str], Column]) -
 
 def _leading(code: Column, table: Table) -> Column:
     ids = [rule.id for rule in table.dq_rules]
-    return F.when(code.isin(*ids), code).otherwise(F.substring_index(code, ":", 1)) if ids else (
-        F.substring_index(code, ":", 1)
+    return (
+        F.when(code.isin(*ids), code).otherwise(F.substring_index(code, ":", 1))
+        if ids
+        else (F.substring_index(code, ":", 1))
     )
 
 
 def _detail(code: Column, table: Table) -> Column:
     """Spell one failed check out: its rule, column, parameters and the value it saw."""
+
     def entry(kind: str, column: str | None, params: str) -> Column:
         actual = F.col(column).cast("string") if column else F.lit(None).cast("string")
         return F.struct(
@@ -163,13 +162,19 @@ def _detail(code: Column, table: Table) -> Column:
     for step in table.transforms:
         chosen = F.when(
             code == f"TRANSFORM_ERROR:{step.id}",
-            entry("TRANSFORM_ERROR", step.column, json.dumps({"id": step.id, **step.params}, default=str)),
+            entry(
+                "TRANSFORM_ERROR",
+                step.column,
+                json.dumps({"id": step.id, **step.params}, default=str),
+            ),
         ).otherwise(chosen)
     for rule in table.dq_rules:
         params = json.dumps(dict(rule.params), default=str)
         chosen = F.when(code == rule.id, entry(rule.type, rule.column, params)).otherwise(chosen)
         chosen = F.when(
             code == f"{UNEVALUABLE}:{rule.id}",
-            entry(UNEVALUABLE, rule.column, json.dumps({"id": rule.id, **rule.params}, default=str)),
+            entry(
+                UNEVALUABLE, rule.column, json.dumps({"id": rule.id, **rule.params}, default=str)
+            ),
         ).otherwise(chosen)
     return chosen

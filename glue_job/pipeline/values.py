@@ -72,9 +72,7 @@ def _exact_decimal(text: Column, precision: int, scale: int) -> Column:
     digits = F.concat(whole, fraction)
     significant = F.regexp_replace(digits, "0+$", "")
     shift = F.coalesce(F.when(exponent != "", exponent.cast("int")), F.lit(0))
-    fraction_digits = (
-        F.length(fraction) - shift - (F.length(digits) - F.length(significant))
-    )
+    fraction_digits = F.length(fraction) - shift - (F.length(digits) - F.length(significant))
     fits = text.rlike(_NUMBER) & ((significant == "") | (fraction_digits <= scale))
     return F.when(fits, text.cast(f"decimal({precision},{scale})"))
 

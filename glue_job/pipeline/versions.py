@@ -10,7 +10,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from glue_job.contract.model import Table
-from glue_job.pipeline.entries import DELETE, LOAD, MOVED_IN, MOVED_OUT, SEED, UPSERT, linked
+from glue_job.pipeline.entries import DELETE, LOAD, MOVED_IN, MOVED_OUT, SEED, UPSERT
 
 _ENDS = (DELETE, MOVED_OUT)
 
@@ -54,7 +54,10 @@ def place(entries: DataFrame, table: Table) -> DataFrame:
         "*",
         F.struct(
             anchor.isNotNull().alias("after_a_change"),
-            *[anchor[name].alias(name) for name in ("_time", "_lsn", "_record_id", "_partition", "_offset")],
+            *[
+                anchor[name].alias(name)
+                for name in ("_time", "_lsn", "_record_id", "_partition", "_offset")
+            ],
             is_load.alias("is_load"),
             F.when(is_load, F.col("_emission")).alias("loaded_at"),
         ).alias("_place"),
@@ -73,7 +76,10 @@ def _identity() -> list[Column]:
     is_seed = F.col("_kind") == SEED
     by_coordinates = ~is_load & ~F.col("_sequenced")
     return [
-        F.when(is_seed, "seed").when(is_load, "load").when(by_coordinates, "offset").otherwise("position"),
+        F.when(is_seed, "seed")
+        .when(is_load, "load")
+        .when(by_coordinates, "offset")
+        .otherwise("position"),
         F.when(is_load, F.col("_emitted_at")).when(~by_coordinates, F.col("_time")),
         F.when(~by_coordinates & ~is_load, F.col("_lsn")),
         F.when(~by_coordinates & ~is_load, F.col("_record_id")),
@@ -170,7 +176,9 @@ def fold(placed: DataFrame, table: Table) -> DataFrame:
     )
     changes = _differs("_before", tracked)
     # Where an older entry showed at the same time, this one changes what that one had made of it.
-    visible = F.when(F.col("_replaced").isNotNull(), _differs("_replaced", tracked)).otherwise(changes)
+    visible = F.when(F.col("_replaced").isNotNull(), _differs("_replaced", tracked)).otherwise(
+        changes
+    )
     outcome = (
         F.when((F.col("_copy") == 1) | F.col("_known"), "duplicate")
         .when(~F.col("_shown"), "superseded")
@@ -193,7 +201,9 @@ def _differs(earlier: str, tracked: list[str]) -> Column:
     for name in tracked:
         # What was unknown is filled in, not changed.
         both_known = before[name].isNotNull() & after[name].isNotNull()
-        values_differ = values_differ | (both_known & ~before[name]["v"].eqNullSafe(after[name]["v"]))
+        values_differ = values_differ | (
+            both_known & ~before[name]["v"].eqNullSafe(after[name]["v"])
+        )
     return (was_alive != after["alive"]) | (was_alive & after["alive"] & values_differ)
 
 
@@ -220,12 +230,19 @@ def versions(folded: DataFrame, table: Table) -> DataFrame:
         F.coalesce(F.lead("_changes").over(in_order), F.lit(True)).alias("_run_ends"),
     )
     nothing = F.array().cast("array<string>")
-    unknown = F.filter(
-        F.array(
-            *[F.when(F.col(state_name(name)).isNull(), F.lit(name)) for name in value_columns(table)]
-        ),
-        lambda name: name.isNotNull(),
-    ) if value_columns(table) else nothing
+    unknown = (
+        F.filter(
+            F.array(
+                *[
+                    F.when(F.col(state_name(name)).isNull(), F.lit(name))
+                    for name in value_columns(table)
+                ]
+            ),
+            lambda name: name.isNotNull(),
+        )
+        if value_columns(table)
+        else nothing
+    )
     return runs.filter(F.col("_alive") & F.col("_run_ends")).select(
         *[
             F.col(name) if name in table.primary_key else F.col(state_name(name))["v"].alias(name)
@@ -256,18 +273,24 @@ def fill_moves(entries: DataFrame, table: Table) -> DataFrame:
         .orderBy("_place")
         .rowsBetween(Window.unboundedPreceding, -1)
     )
-    gone = F.coalesce(
-        F.last(F.col("_kind").isin(*_ENDS)).over(before), F.lit(True)
+    gone = F.coalesce(F.last(F.col("_kind").isin(*_ENDS)).over(before), F.lit(True))
+    left = (
+        placed.select(
+            *event,
+            "_kind",
+            *[
+                F.when(
+                    ~gone,
+                    F.lag(state_name(name)).over(
+                        Window.partitionBy(*table.primary_key, "_copy").orderBy("_place")
+                    ),
+                ).alias(state_name(name))
+                for name in value_columns(table)
+            ],
+        )
+        .filter(F.col("_kind") == MOVED_OUT)
+        .drop("_kind")
     )
-    left = placed.select(
-        *event,
-        "_kind",
-        *[
-            F.when(~gone, F.lag(state_name(name)).over(Window.partitionBy(*table.primary_key, "_copy").orderBy("_place")))
-            .alias(state_name(name))
-            for name in value_columns(table)
-        ],
-    ).filter(F.col("_kind") == MOVED_OUT).drop("_kind")
     sparse = (F.col("_kind") == MOVED_IN) & (F.size("_absent") > 0)
     names = value_columns(table)
     return entries.join(
@@ -276,7 +299,9 @@ def fill_moves(entries: DataFrame, table: Table) -> DataFrame:
         "left",
     ).select(
         *[
-            F.when(sparse & F.array_contains("_absent", name), F.col("_left")[state_name(name)]["v"])
+            F.when(
+                sparse & F.array_contains("_absent", name), F.col("_left")[state_name(name)]["v"]
+            )
             .otherwise(F.col(name))
             .alias(name)
             if name in names
@@ -312,10 +337,14 @@ def difference(desired: DataFrame, existing: DataFrame, table: Table) -> DataFra
         .when(F.col("_wanted").isNull(), "delete")
         .when(~same, "update")
     )
-    return joined.select("*", action.alias("_action")).filter(F.col("_action").isNotNull()).select(
-        *[
-            F.col(name) if name in address else F.col("_wanted")[name].alias(name)
-            for name in desired.columns
-        ],
-        "_action",
+    return (
+        joined.select("*", action.alias("_action"))
+        .filter(F.col("_action").isNotNull())
+        .select(
+            *[
+                F.col(name) if name in address else F.col("_wanted")[name].alias(name)
+                for name in desired.columns
+            ],
+            "_action",
+        )
     )

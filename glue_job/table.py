@@ -1,0 +1,97 @@
+"""One table's part of the job: its lake, its config, and the rule for a batch that was begun."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+
+from pyspark.sql import DataFrame, SparkSession
+
+from glue_job import session
+from glue_job.contract.lake import LakePaths
+from glue_job.contract.loader import load
+from glue_job.contract.model import Pipeline, Table
+from glue_job.edge.files import read_text, write_text
+from glue_job.edge.lake import TableLake
+from glue_job.errors import JobError
+from glue_job.pipeline.batch import process_batch
+from glue_job.pipeline.report import Batch, BatchReport
+
+log = logging.getLogger("glue_job.table")
+
+
+class TableJob:
+    """Takes the micro-batches of one table, each in its own session."""
+
+    def __init__(
+        self,
+        spark: SparkSession,
+        paths: LakePaths,
+        pipeline: Pipeline,
+        table: Table,
+        *,
+        config_text: str,
+        config_hash: str,
+    ) -> None:
+        """Name the table; `open` reads and makes what is needed."""
+        self.spark = session.prepare(spark)
+        self.paths = paths
+        self.pipeline = pipeline
+        self.table = table
+        self.lake = TableLake(self.spark, paths, table)
+        self._config_text = config_text
+        self._config_hash = config_hash
+
+    def refuse_contradictions(self) -> None:
+        """Raise when the lake holds the table under another key or other types."""
+        for error in self.lake.contradictions():
+            raise error
+
+    def open(self) -> None:
+        """Make the tables that are missing, add new columns, and read the batch log."""
+        self.lake.create()
+        self.lake.evolve()
+        self.lake.load_records()
+        kept = f"{self.paths.delta}/_configs/{self._config_hash}.yaml"
+        if read_text(self.spark, kept) is None:
+            write_text(self.spark, kept, self._config_text)
+
+    def process(
+        self,
+        rows: DataFrame,
+        *,
+        application_id: str,
+        batch_id: int,
+        processed_at: datetime,
+        source: str,
+    ) -> BatchReport:
+        """Take a batch; one that was begun before is finished under its own config and time."""
+        recorded = self.lake.recorded(application_id, batch_id)
+        if recorded is None:
+            batch = Batch(application_id, batch_id, processed_at, self._config_hash, source)
+            return process_batch(rows, batch, self.pipeline, self.table, self.lake)
+        if self.lake.covers(recorded.batch):
+            log.info("%s: batch %s is in the lake already", self.table.name, batch_id)
+            return recorded.report(self.table)
+        pipeline, table = self._config_of(recorded.batch)
+        lake = self.lake
+        if table is not self.table:
+            lake = TableLake(self.spark, self.paths, table)
+            lake.load_records()
+        return process_batch(rows, recorded.batch, pipeline, table, lake)
+
+    def _config_of(self, batch: Batch) -> tuple[Pipeline, Table]:
+        if batch.config_hash == self._config_hash:
+            return self.pipeline, self.table
+        path = f"{self.paths.delta}/_configs/{batch.config_hash}.yaml"
+        text = read_text(self.spark, path)
+        loaded = load(text, path) if text is not None else None
+        if loaded is None or loaded.pipeline is None:
+            raise JobError(
+                code="LAK030",
+                what=f"batch {batch.batch_id} of `{self.table.name}` was begun under a config "
+                "that is not there any more",
+                why=f"{path} cannot be read as a config",
+                fix="put that file back; its name is the sha256 of its content",
+            )
+        return loaded.pipeline, loaded.pipeline.table(self.table.name)
