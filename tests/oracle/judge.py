@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from glue_job.contract.model import Table
@@ -39,19 +40,18 @@ def outcome_of_entry(entry: Entry, before: Timeline, after: Timeline, table: Tab
 
 
 def changed_some_version(moment: Moment, before: Timeline, after: Timeline, table: Table) -> bool:
-    """Outcomes are as seen when the batch was written: what stands at that time, now and before."""
-    old, new = before.version_at(moment.time), after.version_at(moment.time)
-    if before.has_boundary(moment.time) or after.has_boundary(moment.time):
-        was = (before.has_boundary(moment.time), tracked(old.state if old else None, table))
-        now = (after.has_boundary(moment.time), tracked(new.state if new else None, table))
-        if was != now:
-            return True
-    if made_a_load_vanish(moment, before, after):
-        return True
-    if new is None or new.moments[-1] != moment:
-        return False
-    lent_by_earlier = len(new.moments) > 1 and new.moments[-2].state == moment.state
-    return not lent_by_earlier and (old is None or old.state != new.state)
+    """Outcomes are as seen when the batch was written: what stands at that time, now and before.
+
+    Only tracked columns count: an update of ignored columns is a no-op, though the row shows it.
+    """
+    stood, stands = (_at(moment.time, timeline, table) for timeline in (before, after))
+    has_boundary = before.has_boundary(moment.time) or after.has_boundary(moment.time)
+    return (has_boundary and stood != stands) or made_a_load_vanish(moment, before, after)
+
+
+def _at(time: datetime, timeline: Timeline, table: Table) -> tuple[bool, object]:
+    version = timeline.version_at(time)
+    return (timeline.has_boundary(time), version and tracked(version.state, table))
 
 
 def made_a_load_vanish(moment: Moment, before: Timeline, after: Timeline) -> bool:
