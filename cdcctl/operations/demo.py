@@ -124,7 +124,7 @@ def run_demo(request: DemoRequest, progress: Progress) -> DemoReport:
     stack = StackDirectory.resolve(request.directory)
     if stack_status(stack.root).is_up:
         raise CdcctlError(
-            "LOC070",
+            "LOC090",
             f"a local stack is up in {stack.root}",
             fix=f"cdcctl local down --dir {stack.root}, or name another folder with --dir",
         )
@@ -266,18 +266,18 @@ def _give_up_when_late(stack: StackDirectory, deadline: float, what: str) -> Non
         problem = failed.problem or {}
         lines = "\n".join(problem.get("lines", ()))
         raise CdcctlError(
-            "LOC071",
+            "LOC091",
             f"{what}: {failed.name} does not stay up",
             why=f"{problem.get('why', '')}; it last said\n{lines}",
             fix=problem.get("fix", ""),
             log=failed.log,
         )
     if not status.is_up:
-        raise CdcctlError("LOC072", f"{what}: the local stack ended", fix="cdcctl demo")
+        raise CdcctlError("LOC092", f"{what}: the local stack ended", fix="cdcctl demo")
     if time.monotonic() > deadline:
         log = stack.logs / "job.log"
         raise CdcctlError(
-            "LOC073",
+            "LOC093",
             f"{what} in time",
             why="\n".join(last_lines(log, 5)),
             fix="give it more time with --timeout, or read the log",
