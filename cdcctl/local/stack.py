@@ -146,10 +146,7 @@ def assemble(settings: StackSettings) -> Supervisor:
         children.append(_job(settings, stack, broker, java))
     return Supervisor(
         children=children,
-        tasks=[
-            Task("tables", make_tables, ("postgres",)),
-            Task("topics", make_topics, ("broker",)),
-        ],
+        tasks=tasks,
         state_file=stack.state,
         facts={
             "supervisor": asdict(ProcessIdentity.of(os.getpid()) or ProcessIdentity(0, 0.0)),

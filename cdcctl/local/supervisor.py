@@ -139,6 +139,10 @@ class Supervisor:
     ) -> None:
         self._running = [_Running(child) for child in children]
         self._steps = [_Step(task) for task in tasks]
+        nodes: list[Child | Task] = [*children, *tasks]
+        unknown = {name for node in nodes for name in node.after} - {node.name for node in nodes}
+        if unknown:
+            raise ValueError(f"nothing is called {', '.join(sorted(unknown))}")
         self._state_file = state_file
         self._facts = dict(facts)
         self._phase = Phase.STARTING
