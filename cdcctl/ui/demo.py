@@ -56,7 +56,7 @@ def show_demo(report: DemoReport) -> None:
         if len(each.faults) > SHOWN_DIFFERENCES:
             tables.show(f"{each.table}: and {len(each.faults) - SHOWN_DIFFERENCES:,} more")
     _show_proof(report)
-    example = next((each.table for each in report.tables if each.quarantined), "vehicle_telemetry")
+    example = max(report.tables, key=lambda each: sum(each.quarantined.values())).table
     look = f"--lake {report.lake} --config {report.config}"
     tables.show(
         "",
