@@ -79,17 +79,6 @@ def test_a_replayed_batch_changes_nothing(scenario: Scenario) -> None:
     assert_equal_tables(judge, scenario)
 
 
-def test_scenarios_share_a_table_without_sharing_keys() -> None:
-    owners: dict[tuple[object, ...], str] = {}
-    for scenario in SCENARIOS:
-        judge = judge_of(scenario)
-        for lines in scenario.batches:
-            judge.take(messages(lines))
-        for key in judge.lake.timelines:
-            owner = owners.setdefault((scenario.table.name, *key), scenario.name)
-            assert owner == scenario.name, f"{scenario.name} uses key {key} of {owner}"
-
-
 def test_every_case_has_a_scenario() -> None:
     cases = {scenario.case for scenario in SCENARIOS}
     # C17 is what the harness does with each of them; C26-C28 need a second config.

@@ -1,236 +1,146 @@
-"""Every scenario folder through the real job, all of them together in a few runs of `local run`."""
+"""Every scenario folder through the real job: in order, as one batch, shuffled, and run again."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from itertools import chain
-from pathlib import Path
-from random import Random
 
 import pytest
 
-from tests.oracle.events import Key, Message
+from tests.oracle.copies import Copy, copies_of, lines_of, merged_files
+from tests.oracle.events import Message
 from tests.oracle.fold import Coordinate
 from tests.oracle.invariants import broken_invariants, miscounted
 from tests.oracle.judge import Judge
-from tests.oracle.scenario import (
-    TABLES,
-    Line,
-    Scenario,
-    comparable,
-    load_scenarios,
-    scenario_pipeline,
-    source_of,
-)
+from tests.oracle.scenario import TABLES, Line, load_scenarios, scenario_pipeline, source_of
 from tests.spark.engine import AppliedBatch, RefusedRow, Row, Workspace
 
 pytestmark = [pytest.mark.spark, pytest.mark.timeout(900)]
 
-OFFSETS_PER_SCENARIO = 1_000
-SHUFFLED_BATCHES = 3
-SHUFFLE_SEED = 20240501
-
 SCENARIOS = load_scenarios()
-IN_ANY_ORDER = [scenario for scenario in SCENARIOS if not scenario.arrival_matters]
-FIRST_OFFSET = {
-    scenario.name: index * OFFSETS_PER_SCENARIO for index, scenario in enumerate(SCENARIOS)
-}
-
-
-def batches_of(scenario: Scenario) -> list[list[Line]]:
-    """Give a scenario's batches with offsets that no other scenario uses."""
-    shift = FIRST_OFFSET[scenario.name]
-    return [
-        [{**line, "offset": line["offset"] + shift} for line in batch] for batch in scenario.batches
-    ]
-
-
-def merged(scenarios: list[Scenario]) -> list[list[Line]]:
-    """Lay the batches of all scenarios over one another."""
-    files: dict[int, list[Line]] = defaultdict(list)
-    for scenario in scenarios:
-        for number, batch in enumerate(batches_of(scenario)):
-            files[number].extend(batch)
-    return [files[number] for number in sorted(files)]
-
-
-@cache
-def owned_keys(scenario: Scenario) -> frozenset[Key]:
-    judge = Judge(source_of(scenario.table, scenario_pipeline()))
-    judge.take(map(Message.of, chain.from_iterable(scenario.batches)))
-    return frozenset(judge.lake.timelines)
+COPIES = copies_of(SCENARIOS)
+FILES = {f"batch-{number:02d}.jsonl": lines for number, lines in enumerate(merged_files(COPIES), 1)}
+REPLAY = "batch-99.jsonl"
+REPLAYED_TABLES = ("items", "stock", "people")
 
 
 @dataclass(frozen=True)
 class Lake:
-    """What one run wrote, by scenario."""
+    """What one run wrote."""
 
+    workspace: Workspace
     batches: list[AppliedBatch]
     history: Mapping[str, list[Row]]
     quarantine: Mapping[str, Mapping[Coordinate, list[RefusedRow]]]
 
-    @classmethod
-    def of(cls, workspace: Workspace, batches: list[AppliedBatch]) -> Lake:
-        names = {scenario.table.name for scenario in SCENARIOS}
-        return cls(
-            batches,
-            {name: workspace.history(name) for name in names},
-            {name: workspace.quarantine(name) for name in names},
-        )
-
-    def assert_equal_table(self, scenario: Scenario) -> None:
-        keys = owned_keys(scenario)
-        key_of = scenario.table.primary_key
-        rows = [
-            row
-            for row in self.history[scenario.table.name]
-            if tuple(row[name] for name in key_of) in keys
-        ]
-        assert comparable(rows, scenario.compared_columns) == scenario.expected_rows
-        assert not broken_invariants(rows, key_of)
-
-    def assert_equal_quarantine(self, scenario: Scenario) -> None:
-        first = FIRST_OFFSET[scenario.name]
-        mine = range(first, first + OFFSETS_PER_SCENARIO)
-        warnings = {rule.id for rule in scenario.table.dq_rules if rule.severity == "warning"}
-        found = {
-            (partition, offset - first): [
-                tuple(reason for reason in row.reasons if reason not in warnings) for row in rows
-            ]
-            for (partition, offset), rows in self.quarantine[scenario.table.name].items()
-            if offset in mine
-        }
-        assert found == {place: [reasons] for place, reasons in scenario.quarantine.items()}
-
-    def assert_nothing_else(self) -> None:
-        known = {(s.table.name, key) for s in SCENARIOS for key in owned_keys(s)}
-        for scenario in SCENARIOS:
-            name, key_of = scenario.table.name, scenario.table.primary_key
-            for row in self.history[name]:
-                assert (name, tuple(row[column] for column in key_of)) in known
-
 
 @pytest.fixture(scope="module")
-def in_order(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    workspace = Workspace(tmp_path_factory.mktemp("in_order"), TABLES)
-    for number, lines in enumerate(merged(SCENARIOS), 1):
-        workspace.add_file(f"batch-{number:02d}.jsonl", lines)
-    return workspace
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """Take all files, then all messages once more under their old offsets (C16, C17)."""
+    workspace = Workspace(tmp_path_factory.mktemp("scenarios"), TABLES)
+    for name, lines in FILES.items():
+        workspace.add_file(name, lines)
+    workspace.add_file(REPLAY, replayed_lines())
+    batches = workspace.run()
+    names = scenario_tables()
+    return Lake(
+        workspace,
+        batches,
+        {name: workspace.history(name) for name in names},
+        {name: workspace.quarantine(name) for name in names},
+    )
 
 
-@pytest.fixture(scope="module")
-def in_order_lake(in_order: Workspace) -> Lake:
-    return Lake.of(in_order, in_order.run())
+def scenario_tables() -> list[str]:
+    return sorted({scenario.table.name for scenario in SCENARIOS})
 
 
-@pytest.fixture(scope="module")
-def run_again_lake(in_order: Workspace, in_order_lake: Lake) -> Lake:
-    """The same lake after a run without a new file, then with all batches again in a new one."""
-    del in_order_lake
-    versions = in_order.delta_versions()
-    assert versions
-    assert in_order.run() == []
-    assert in_order.delta_versions() == versions, "a run without a new file wrote a new version"
-    in_order.add_file("batch-99.jsonl", chain.from_iterable(merged(SCENARIOS)))
-    return Lake.of(in_order, in_order.run())
+def replayed_lines() -> list[Line]:
+    topics = {scenario_pipeline().table(name).topic for name in REPLAYED_TABLES}
+    return [line for line in chain.from_iterable(FILES.values()) if line["topic"] in topics]
 
 
-@pytest.fixture(scope="module")
-def one_batch_lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
-    workspace = Workspace(tmp_path_factory.mktemp("one_batch"), TABLES)
-    workspace.add_file("batch-01.jsonl", chain.from_iterable(merged(IN_ANY_ORDER)))
-    return Lake.of(workspace, workspace.run())
+def expected_outcomes() -> dict[tuple[str, str], Counter[str]]:
+    """Ask the judge, which the folders' own counts were held against."""
+    expected = {}
+    for name in scenario_tables():
+        table = scenario_pipeline().table(name)
+        judge = Judge(source_of(table, scenario_pipeline()))
+        for file, lines in (FILES | {REPLAY: replayed_lines()}).items():
+            result = judge.take(map(Message.of, lines_of(table.topic, lines)))
+            if result.consumed:
+                expected[file, name] = result.outcomes
+    return expected
 
 
-@pytest.fixture(scope="module")
-def shuffled_lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
-    workspace = Workspace(tmp_path_factory.mktemp("shuffled"), TABLES)
-    lines = list(chain.from_iterable(merged(IN_ANY_ORDER)))
-    Random(SHUFFLE_SEED).shuffle(lines)
-    for number in range(SHUFFLED_BATCHES):
-        workspace.add_file(f"batch-{number:02d}.jsonl", lines[number::SHUFFLED_BATCHES])
-    return Lake.of(workspace, workspace.run())
+def by_name(copy: Copy) -> str:
+    return copy.name
 
 
-def by_name(scenario: Scenario) -> str:
-    return scenario.name
+@pytest.mark.parametrize("copy", COPIES, ids=by_name)
+def test_the_lake_is_as_expected(lake: Lake, copy: Copy) -> None:
+    table = copy.scenario.table
+    assert copy.compared_rows(lake.history[table.name]) == copy.scenario.expected_rows
+    assert not broken_invariants(copy.rows_of(lake.history[table.name]), table.primary_key)
+    warnings = {rule.id for rule in table.dq_rules if rule.severity == "warning"}
+    refused = {
+        place: [tuple(reason for reason in row.reasons if reason not in warnings) for row in rows]
+        for coordinate, rows in lake.quarantine[table.name].items()
+        if (place := copy.place_of(coordinate)) is not None
+    }
+    assert refused == {place: [reasons] for place, reasons in copy.scenario.quarantine.items()}
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS, ids=by_name)
-def test_batches_in_order_give_the_expected_lake(in_order_lake: Lake, scenario: Scenario) -> None:
-    in_order_lake.assert_equal_table(scenario)
-    in_order_lake.assert_equal_quarantine(scenario)
+def test_no_row_comes_from_nowhere(lake: Lake) -> None:
+    known: dict[str, set[tuple[object, ...]]] = defaultdict(set)
+    for copy in COPIES:
+        known[copy.scenario.table.name] |= copy.keys
+    for name, rows in lake.history.items():
+        primary_key = scenario_pipeline().table(name).primary_key
+        assert {tuple(row[column] for column in primary_key) for row in rows} <= known[name]
 
 
-@pytest.mark.parametrize("scenario", IN_ANY_ORDER, ids=by_name)
-def test_one_batch_gives_the_expected_lake(one_batch_lake: Lake, scenario: Scenario) -> None:
-    one_batch_lake.assert_equal_table(scenario)
-    one_batch_lake.assert_equal_quarantine(scenario)
-
-
-@pytest.mark.parametrize("scenario", IN_ANY_ORDER, ids=by_name)
-def test_shuffled_messages_give_the_expected_lake(shuffled_lake: Lake, scenario: Scenario) -> None:
-    shuffled_lake.assert_equal_table(scenario)
-    shuffled_lake.assert_equal_quarantine(scenario)
-
-
-@pytest.mark.parametrize("scenario", SCENARIOS, ids=by_name)
-def test_batches_run_again_change_nothing(run_again_lake: Lake, scenario: Scenario) -> None:
-    run_again_lake.assert_equal_table(scenario)
-    run_again_lake.assert_equal_quarantine(scenario)
-
-
-def test_every_offset_of_a_batch_run_again_is_a_duplicate(run_again_lake: Lake) -> None:
-    assert run_again_lake.batches
-    for batch in run_again_lake.batches:
-        assert {name for name, count in batch.outcomes.items() if count} == {"duplicate"}, batch
-
-
-def test_every_batch_has_the_expected_outcomes(in_order_lake: Lake) -> None:
-    expected: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
-    for scenario in SCENARIOS:
-        for number, outcomes in enumerate(scenario.outcomes, 1):
-            expected[(f"batch-{number:02d}.jsonl", scenario.table.name)].update(outcomes)
+def test_every_batch_has_the_expected_outcomes(lake: Lake) -> None:
     found = {
         (batch.file, batch.table): Counter({k: n for k, n in batch.outcomes.items() if n})
-        for batch in in_order_lake.batches
+        for batch in lake.batches
     }
-    assert found == expected
+    assert found == expected_outcomes()
 
 
-@pytest.mark.parametrize("variant", ["in_order_lake", "one_batch_lake", "shuffled_lake"])
-def test_outcomes_add_up(request: pytest.FixtureRequest, variant: str) -> None:
-    lake: Lake = request.getfixturevalue(variant)
+def test_outcomes_add_up(lake: Lake) -> None:
     for batch in lake.batches:
         assert miscounted(batch.consumed, batch.outcomes) is None, batch
 
 
-@pytest.mark.parametrize("variant", ["in_order_lake", "one_batch_lake", "shuffled_lake"])
-def test_no_row_comes_from_nowhere(request: pytest.FixtureRequest, variant: str) -> None:
-    lake: Lake = request.getfixturevalue(variant)
-    lake.assert_nothing_else()
+def test_every_offset_that_is_read_again_is_a_duplicate(lake: Lake) -> None:
+    replays = [batch for batch in lake.batches if batch.file == REPLAY]
+    assert {batch.table for batch in replays} == set(REPLAYED_TABLES)
+    for batch in replays:
+        assert {name for name, count in batch.outcomes.items() if count} == {"duplicate"}, batch
 
 
-def test_quarantine_keeps_the_raw_message(in_order_lake: Lake) -> None:
+def test_a_run_without_a_new_file_changes_nothing(lake: Lake) -> None:
+    versions = lake.workspace.delta_versions()
+    assert versions
+    assert lake.workspace.run() == []
+    assert lake.workspace.delta_versions() == versions
+
+
+def test_quarantine_keeps_the_raw_message(lake: Lake) -> None:
     sent = {
         (line["topic"], line["partition"], line["offset"]): line["value"]
-        for line in chain.from_iterable(merged(SCENARIOS))
+        for line in chain.from_iterable(FILES.values())
     }
-    for refused in in_order_lake.quarantine.values():
+    for refused in lake.quarantine.values():
         for (partition, offset), rows in refused.items():
             for row in rows:
-                assert row.raw_value == sent[(row.topic, partition, offset)]
+                assert row.raw_value == sent[row.topic, partition, offset]
 
 
-def test_a_bad_type_names_its_column(in_order_lake: Lake) -> None:
-    first = FIRST_OFFSET["one_bad_field"]
-    (refused,) = in_order_lake.quarantine["items"][(0, first + 1)]
+def test_a_bad_type_names_its_column(lake: Lake) -> None:
+    copy = next(copy for copy in COPIES if copy.scenario.name == "one_bad_field")
+    (refused,) = lake.quarantine["items"][0, copy.first_offset + 1]
     assert refused.columns == ("qty",)
-
-
-def test_a_folder_of_this_suite_is_where_it_is_looked_for() -> None:
-    assert Path(TABLES).is_file()
-    assert len(SCENARIOS) > 90
