@@ -42,6 +42,11 @@ class TableJob:
         self._config_text = config_text
         self._config_hash = config_hash
 
+    def in_session(self, spark: SparkSession) -> TableJob:
+        """Give the same job on the session that a batch came with."""
+        self.spark = self.lake.spark = spark
+        return self
+
     def refuse_contradictions(self) -> None:
         """Raise when the lake holds the table under another key or other types."""
         for error in self.lake.contradictions():

@@ -140,15 +140,14 @@ def _write_batch(
     table: Table,
     edge: BatchEdge,
 ) -> BatchReport:
-    refusals = refused(checked, table, lambda name: _stamp(name, batch))
     events = accepted(checked)
+    known = None
     refused_count, reread = summary.refused, 0
     if edge.overlaps(batch, summary.offsets):
         # What was refused before stays refused: only a release from quarantine lets it in.
         known = edge.refused_elsewhere(batch)
-        refusals = refusals.join(known, list(_EVENT), "left_anti")
-        refused_count = refusals.count()
         events = events.join(known, list(_EVENT), "left_anti")
+        refused_count = _refusals(checked, known).count()
         reread = summary.data - refused_count - events.count()
     measures = _measure(checked, summary, edge, table)
     entries = to_entries(
@@ -176,7 +175,8 @@ def _write_batch(
         _refuse_wrong_counts(report)
         edge.record(report)
         if outcomes["quarantined"]:
-            edge.quarantine(refusals, batch)
+            rows = refused(_refusals(checked, known), table, lambda name: _stamp(name, batch))
+            edge.quarantine(rows, batch)
         edge.measures(report)
         if summary.data > refused_count + reread:
             columns = [name for name in entries.columns if name != "_is_new"]
@@ -186,6 +186,12 @@ def _write_batch(
         return report
     finally:
         release(folded)
+
+
+def _refusals(checked: DataFrame, known: DataFrame | None) -> DataFrame:
+    """Give the rows that something is wrong with, but for those that were refused before."""
+    wrong = checked.filter((F.col("_class") == "data") & (F.col("_failed") != ""))
+    return wrong if known is None else wrong.join(known, list(_EVENT), "left_anti")
 
 
 def _stamp(name: str, batch: Batch) -> Column:

@@ -37,8 +37,9 @@ def check_rules(events: DataFrame, table: Table) -> DataFrame:
         readable = readable & (F.col("_failed") != reason)
     errors: list[Column] = []
     warnings: list[Column] = []
+    unevaluable = _unevaluable(table, events)
     for rule in table.dq_rules:
-        if not _can_be_evaluated(rule, table, events):
+        if rule.id in unevaluable:
             errors.append(F.when(_applies(rule, table), F.lit(f"{UNEVALUABLE}:{rule.id}")))
             continue
         found = F.when(_applies(rule, table) & _broken(rule, table), F.lit(rule.id))
@@ -82,12 +83,25 @@ def _broken(rule: DqRule, table: Table) -> Column:
     return check.violation(F.col(rule.column), column, rule.nulls)
 
 
-def _can_be_evaluated(rule: DqRule, table: Table, events: DataFrame) -> bool:
-    try:
-        events.select(_broken(rule, table))
-    except (AnalysisException, KeyError, ValueError):
+def _unevaluable(table: Table, events: DataFrame) -> frozenset[str]:
+    """Find the rules that Spark refuses; asked of all at once, and one by one only if need be."""
+
+    def refuses(rules: tuple[DqRule, ...]) -> bool:
+        try:
+            events.sparkSession.createDataFrame([], _ddl(table)).select(
+                *[_broken(rule, table).alias(rule.id) for rule in rules]
+            )
+        except (AnalysisException, KeyError, ValueError):
+            return True
         return False
-    return True
+
+    if not refuses(table.dq_rules):
+        return frozenset()
+    return frozenset(rule.id for rule in table.dq_rules if refuses((rule,)))
+
+
+def _ddl(table: Table) -> str:
+    return ", ".join(f"`{column.name}` {column.type.spark_ddl}" for column in table.schema)
 
 
 def accepted(checked: DataFrame) -> DataFrame:
@@ -95,11 +109,11 @@ def accepted(checked: DataFrame) -> DataFrame:
     return checked.filter((F.col("_class") == "data") & (F.col("_failed") == ""))
 
 
-def refused(checked: DataFrame, table: Table, stamps: Callable[[str], Column]) -> DataFrame:
+def refused(wrong: DataFrame, table: Table, stamps: Callable[[str], Column]) -> DataFrame:
     """Give the rows of quarantine.
 
     Args:
-        checked: the result of `check_rules`.
+        wrong: rows of `check_rules` with a `_failed` that is not empty.
         table: the table's entry of tables.yaml.
         stamps: gives the batch's own values by column name: `_quarantined_at`, `_config_hash`,
             `_application_id`, `_batch_id`.
@@ -115,7 +129,7 @@ def refused(checked: DataFrame, table: Table, stamps: Callable[[str], Column]) -
     passed_on = {
         "_raw_value", "_topic", "_topic_id", "_partition", "_offset", "_kafka_timestamp", "_operation",
     }  # fmt: skip
-    return checked.filter((F.col("_class") == "data") & (F.col("_failed") != "")).select(
+    return wrong.select(
         *table.column_names,
         *[
             (

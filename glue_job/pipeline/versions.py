@@ -173,12 +173,16 @@ def fold(placed: DataFrame, table: Table) -> DataFrame:
         state.alias("_after"),
         F.last(F.when(F.col("_shown"), state), ignorenulls=True).over(before).alias("_before"),
         F.last(F.when(~F.col("_is_new"), state), ignorenulls=True).over(at_once).alias("_replaced"),
+        F.max(F.when(~F.col("_is_new"), F.col("_effective"))).over(before).alias("_reached"),
     )
     changes = _differs("_before", tracked)
     # Where an older entry showed at the same time, this one changes what that one had made of it.
     visible = F.when(F.col("_replaced").isNotNull(), _differs("_replaced", tracked)).otherwise(
         changes
     )
+    # A load that had shown and lies behind a later time shows no more.
+    hides = F.coalesce(F.col("_reached") > F.col("_effective"), F.lit(False))
+    visible = visible | hides
     outcome = (
         F.when((F.col("_copy") == 1) | F.col("_known"), "duplicate")
         .when(~F.col("_shown"), "superseded")

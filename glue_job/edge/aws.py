@@ -1,0 +1,72 @@
+"""What the job asks of AWS: who it is, where the brokers are, and the Kafka user's password."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from glue_job.errors import JobError
+
+_ASSETS_BUCKET = re.compile(r"s3://(?P<stack>.+)-assets-(?P<account>[0-9]{12})/")
+
+
+def placeholders(config_address: str) -> dict[str, str]:
+    """Give STACK_NAME from the assets bucket `{stack}-assets-{account}`, the account from STS."""
+    match = _ASSETS_BUCKET.match(config_address)
+    if match is None:
+        raise JobError(
+            code="CFG050",
+            what=f"the stack's name cannot be told from {config_address}",
+            why="the config of a deployed job lies in the bucket <stack>-assets-<account>",
+            fix="cdcctl deploy puts it there; for a local lake give --lake DIR",
+        )
+    account = str(_client("sts").get_caller_identity()["Account"])
+    return {"STACK_NAME": match["stack"], "AWS_ACCOUNT_ID": account}
+
+
+def bootstrap_servers(cluster_arn: str | None) -> str:
+    """Ask MSK for the SASL/SCRAM brokers (port 9096)."""
+    if cluster_arn is None:
+        raise JobError(
+            code="KFK003",
+            what="there is no way to the brokers",
+            why="the config says PLACEHOLDER and no cluster is named",
+            fix="give --bootstrap-servers or --msk-cluster-arn",
+        )
+    answer = _client("kafka").get_bootstrap_brokers(ClusterArn=cluster_arn)
+    servers = answer.get("BootstrapBrokerStringSaslScram")
+    if not servers:
+        raise JobError(
+            code="KFK004",
+            what=f"the cluster {cluster_arn} has no SASL/SCRAM brokers",
+            fix="turn SASL/SCRAM on for the cluster",
+        )
+    return str(servers)
+
+
+def kafka_user(secret_arn: str | None) -> tuple[str, str]:
+    """Read user name and password from the cluster's secret, named by its exact ARN."""
+    if secret_arn is None:
+        raise JobError(
+            code="KFK005",
+            what="there is no password for Kafka",
+            fix="give --secret-arn or --sasl-password-file",
+        )
+    answer = _client("secretsmanager").get_secret_value(SecretId=secret_arn)
+    try:
+        held = json.loads(answer["SecretString"])
+        return str(held["username"]), str(held["password"])
+    except (ValueError, KeyError, TypeError):
+        raise JobError(
+            code="KFK006",
+            what=f"the secret {secret_arn} is not a Kafka user",
+            why='it must be {"username": .., "password": ..}',
+            fix="deploy the stack again, which makes the secret",
+        ) from None
+
+
+def _client(service: str) -> Any:
+    import boto3
+
+    return boto3.client(service)  # type: ignore[call-overload]
