@@ -211,7 +211,7 @@ def _wait_for_lake(
     lake = Lake(stack.lake, LakePaths.below(str(stack.lake)))
     topics = {table.name: table.topic for table in pipeline.streamed_tables}
     while True:
-        progressed.done = _consumed_offsets(lake, topics)
+        progressed.done = _consumed_offsets(lake, stack.checkpoints, topics)
         progress.advance(progressed.consumed, progressed.total)
         if progressed.consumed >= progressed.total:
             return progressed.total
@@ -246,17 +246,32 @@ def _end_offsets(
         }
 
 
-def _consumed_offsets(lake: Lake, topics: Mapping[str, str]) -> dict[str, dict[int, int]]:
+def _consumed_offsets(
+    lake: Lake, checkpoints: Path, topics: Mapping[str, str]
+) -> dict[str, dict[int, int]]:
+    """Give the end offsets of finished batches, by topic and partition.
+
+    A batch is in the batch log before its rows are in the lake; Spark notes its end.
+    """
     batches = lake.batches()
     consumed: dict[str, dict[int, int]] = {}
     if batches is None:
         return consumed
-    for row in batches.query(f"SELECT table_name, offsets FROM {ROWS}"):
-        done = consumed.setdefault(topics.get(row["table_name"], ""), {})
+    finished = {name: _last_finished(checkpoints / name) for name in topics}
+    for row in batches.query(f"SELECT table_name, batch_id, offsets FROM {ROWS}"):
+        if row["batch_id"] > finished.get(row["table_name"], -1):
+            continue
+        done = consumed.setdefault(topics[row["table_name"]], {})
         for partitions in json.loads(row["offsets"]).values():
             for partition, (_first, end) in partitions.items():
                 done[int(partition)] = max(end, done.get(int(partition), 0))
     return consumed
+
+
+def _last_finished(checkpoint: Path) -> int:
+    """Give the last batch whose end Spark has noted in a query's checkpoint; -1 for none."""
+    noted = (checkpoint / "commits").glob("[0-9]*")
+    return max((int(file.name) for file in noted if file.name.isdecimal()), default=-1)
 
 
 def _give_up_when_late(stack: StackDirectory, deadline: float, what: str) -> None:
