@@ -11,6 +11,8 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import closing
+from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 TABLES = ("vehicles", "drivers", "vehicle_telemetry", "deliveries", "alerts")
 EPOCH = datetime(2026, 1, 5, 6, 0, tzinfo=UTC)
 VEHICLES, DRIVERS = 15, 12
+PATIENCE_SECONDS = 60.0
+"""How long a lost server is waited for."""
 
 MODELS = (
     ("Volvo", "FH16", "diesel"),
@@ -69,8 +73,8 @@ class FleetCounts:
 class Fleet:
     """Writes fleet data into a source database until the plan is fulfilled."""
 
-    def __init__(self, connection: Connection, plan: FleetPlan) -> None:
-        self._connection = connection
+    def __init__(self, connect: Callable[[], Connection], plan: FleetPlan) -> None:
+        self._connect = connect
         self._plan = plan
         self._random = random.Random(plan.seed)
         self._counts = FleetCounts()
@@ -85,28 +89,58 @@ class Fleet:
         advance: Callable[[int, int], None] = lambda done, total: None,
         is_stopped: Callable[[], bool] = lambda: False,
     ) -> FleetCounts:
-        """Write transactions; `advance` is told the rows done and wanted."""
-        self._look()
-        began = time.monotonic()
+        """Write transactions; `advance` is told the rows done and wanted.
+
+        A server that goes away is waited for; the transaction it interrupted is forgotten.
+        """
+        import psycopg2
+
+        lost_at: float | None = None
+        while True:
+            try:
+                with closing(self._connect()) as connection:
+                    self._look(connection)
+                    lost_at = None
+                    self._write(connection, advance, is_stopped)
+                    return self._counts
+            except (psycopg2.OperationalError, psycopg2.InterfaceError):
+                lost_at = lost_at or time.monotonic()
+                if is_stopped() or time.monotonic() - lost_at > PATIENCE_SECONDS:
+                    raise
+                time.sleep(0.5)
+
+    def _write(
+        self,
+        connection: Connection,
+        advance: Callable[[int, int], None],
+        is_stopped: Callable[[], bool],
+    ) -> None:
+        began, before = time.monotonic(), self._counts.rows
         while self._counts.rows < self._plan.rows and not is_stopped():
-            with self._connection, self._connection.cursor() as cursor:
-                self._transaction(cursor)
+            kept = deepcopy(self._counts)
+            try:
+                with connection, connection.cursor() as cursor:
+                    self._transaction(cursor)
+            except BaseException:
+                self._counts = kept
+                raise
             self._counts.transactions += 1
             advance(min(self._counts.rows, self._plan.rows), self._plan.rows)
             if self._plan.rate > 0:
-                ahead = began + self._counts.rows / self._plan.rate - time.monotonic()
+                due = began + (self._counts.rows - before) / self._plan.rate
+                ahead = due - time.monotonic()
                 while ahead > 0 and not is_stopped():
                     time.sleep(min(ahead, 0.2))
                     ahead -= 0.2
-        return self._counts
 
-    def _look(self) -> None:
+    def _look(self, connection: Connection) -> None:
         """Learn which keys there are, so that a second run goes on after the first."""
-        with self._connection, self._connection.cursor() as cursor:
+        with connection, connection.cursor() as cursor:
             for table in TABLES:
                 cursor.execute(f"SELECT id FROM {self._name(table)} ORDER BY id")
                 self._live[table] = [key for (key,) in cursor.fetchall()]
                 self._next[table] = max(self._live[table], default=0) + 1
+                self._gone[table] = [k for k in self._gone[table] if k not in self._live[table]]
         self._tick = sum(self._next.values())
 
     def _transaction(self, cursor: Cursor) -> None:

@@ -96,9 +96,8 @@ def assemble(settings: StackSettings) -> Supervisor:
             apply_statements(connection, settings.statements, settings.columns)
 
     def make_rows() -> None:
-        with closing(postgres.connect()) as connection:
-            plan = FleetPlan(rows=settings.first_rows, schema=settings.schema)
-            Fleet(connection, plan).write()
+        plan = FleetPlan(rows=settings.first_rows, schema=settings.schema)
+        Fleet(postgres.connect, plan).write()
 
     def make_topics() -> None:
         with closing(broker.admin()) as admin:

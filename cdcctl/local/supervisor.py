@@ -26,6 +26,7 @@ FIRST_BACKOFF_SECONDS = 0.5
 MAX_BACKOFF_SECONDS = 15.0
 DEATHS_IN_A_ROW = 3
 """After so many deaths without being ready in between, a child is reported as failed."""
+STARTING_PATIENCE_SECONDS = 2.0
 CALM_SECONDS = 30.0
 """Ready for so long, a child's earlier deaths are forgotten."""
 
@@ -298,13 +299,16 @@ class Supervisor:
         child, process = running.child, running.process
         if process is None:
             return
-        if child.ask_to_stop is not None:
+        patience = child.stop_patience_seconds
+        if running.ready_at is None:
+            # What is still starting has nothing to bring to an end.
+            patience = STARTING_PATIENCE_SECONDS
+        elif child.ask_to_stop is not None:
             child.ask_to_stop()
             with suppress(subprocess.TimeoutExpired):
-                process.wait(child.stop_patience_seconds)
-        end_group(
-            process.pid, child.stop_signal, child.stop_patience_seconds, self._is_gone(running)
-        )
+                process.wait(patience)
+            patience = STARTING_PATIENCE_SECONDS
+        end_group(process.pid, child.stop_signal, patience, self._is_gone(running))
         running.process, running.identity = None, None
 
     def _write_state(self) -> None:

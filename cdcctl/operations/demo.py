@@ -180,22 +180,25 @@ def _wait_for_capture(
     server: PostgresServer, stack: StackDirectory, deadline: float, progress: Progress
 ) -> None:
     """Wait until all that was committed is in Kafka, acknowledged."""
+    import psycopg2
+
     progress.step("waiting until the capture has written every change to Kafka")
-    with closing(server.connect()) as connection:
-        connection.autocommit = True
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_current_wal_lsn()")
-            (target,) = cursor.fetchone() or ("0/0",)
-            while True:
+    target: str | None = None
+    while True:
+        try:
+            with closing(server.connect()) as connection, connection.cursor() as cursor:
+                cursor.execute("SELECT pg_current_wal_lsn()")
+                target = target or (cursor.fetchone() or ("0/0",))[0]
                 cursor.execute(
                     "SELECT bool_and(confirmed_flush_lsn >= %s::pg_lsn) FROM pg_replication_slots",
                     (target,),
                 )
-                (caught_up,) = cursor.fetchone() or (False,)
-                if caught_up:
+                if (cursor.fetchone() or (False,))[0]:
                     return
-                _give_up_when_late(stack, deadline, "Kafka did not get every change")
-                time.sleep(0.1)
+        except psycopg2.OperationalError:
+            pass
+        _give_up_when_late(stack, deadline, "Kafka did not get every change")
+        time.sleep(0.2)
 
 
 def _wait_for_lake(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -49,8 +48,7 @@ def seed_local(directory: Path | None, plan: FleetPlan, progress: Progress) -> S
     server = PostgresServer(StackDirectory(status.directory), int(status.postgres["port"]))
     progress.step(f"writing {plan.rows:,} changes")
     try:
-        with closing(server.connect()) as connection:
-            counts = Fleet(connection, plan).write(progress.advance)
+        counts = Fleet(server.connect, plan).write(progress.advance)
     except psycopg2.Error as error:
         raise CdcctlError(
             "DB001",
