@@ -20,10 +20,19 @@ BATCH_SETTINGS = {
     "spark.sql.maxPlanStringLength": "1000",
     "spark.sql.debug.maxToStringFields": "5",
     "spark.databricks.delta.snapshotPartitions": "2",
+    # Delta keeps each version's totals in a small file; proving them costs a job a commit.
+    "spark.databricks.delta.incremental.commit.verify": "false",
+    "spark.databricks.delta.allFilesInCrc.verificationMode.enabled": "false",
     "spark.databricks.delta.schema.autoMerge.enabled": "false",
     "spark.sql.sources.partitionOverwriteMode": "static",
 }
 """Set on the session of every batch: foreachBatch runs in a clone with adaptive execution off."""
+
+LOCAL_SETTINGS = {
+    # With as many partitions as cores there is nothing to adapt, and each step is planned once.
+    "spark.sql.adaptive.enabled": "false",
+}
+"""Set on the session of every batch on a laptop, after BATCH_SETTINGS."""
 
 _DELTA = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
@@ -46,7 +55,7 @@ def start(name: str, *, jars: str = "", local_cores: int | None = None) -> Spark
             .config("spark.driver.bindAddress", "127.0.0.1")
             .config("spark.driver.memory", os.environ.get("CDCCTL_DRIVER_MEMORY", "2g"))
             .config("spark.sql.warehouse.dir", f"{scratch}/cdcctl-warehouse")
-            .config("spark.sql.shuffle.partitions", str(2 * local_cores))
+            .config("spark.sql.shuffle.partitions", str(local_cores))
             .config("spark.ui.showConsoleProgress", "false")
         )
     if jars:
@@ -56,10 +65,11 @@ def start(name: str, *, jars: str = "", local_cores: int | None = None) -> Spark
     return spark
 
 
-def prepare(spark: SparkSession, *, shuffle_partitions: int | None = None) -> SparkSession:
+def prepare(spark: SparkSession) -> SparkSession:
     """Set what every batch needs on its own session."""
-    for key, value in BATCH_SETTINGS.items():
+    settings = dict(BATCH_SETTINGS)
+    if spark.sparkContext.master.startswith("local"):
+        settings.update(LOCAL_SETTINGS)
+    for key, value in settings.items():
         spark.conf.set(key, value)
-    if shuffle_partitions is not None:
-        spark.conf.set("spark.sql.shuffle.partitions", str(shuffle_partitions))
     return spark
