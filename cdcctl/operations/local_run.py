@@ -66,9 +66,9 @@ def run_messages(request: LocalRunRequest, progress: Progress) -> LocalRunReport
     with MessageRun(request.lake, config, request.artifacts) as run:
         fresh = run.manifest.unapplied(files)
         checked = []
-        for position, file in enumerate(fresh):
+        for position, path in enumerate(fresh):
             progress.advance(position, len(fresh))
-            checked.append(_read_through(file, tables.keys()))
+            checked.append(_read_through(path, tables.keys()))
         if not checked:
             return LocalRunReport(())
         run.start(progress, topics={topic for file in checked for topic in file.topics})

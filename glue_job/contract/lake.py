@@ -37,7 +37,9 @@ HISTORY_COLUMNS = {
 
 QUARANTINE_COLUMNS = {
     "_failed_rule": "string",
-    "_failed_rules": "array<struct<id:string,type:string,column:string,params:string,actual:string>>",
+    "_failed_rules": (
+        "array<struct<id:string,type:string,column:string,params:string,actual:string>>"
+    ),
     "_quarantined_at": "timestamp",
     "_raw_value": "string",
     "_topic": "string",
@@ -80,7 +82,10 @@ BATCH_COLUMNS = {
     "history_version": "bigint",
     "watermark": "string",
 }
-"""Columns of `{delta}/_batches`; `offsets` is JSON {partition: [first, end)}, `source` a file or `kafka`."""
+"""Columns of `{delta}/_batches`.
+
+`offsets` is JSON {topic id: {partition: [first, end)}}, `source` a file or `kafka`.
+"""
 
 METRICS_TABLE = "dq_metrics"
 

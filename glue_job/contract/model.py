@@ -98,7 +98,7 @@ class Table:
 
 @dataclass(frozen=True)
 class CircuitBreaker:
-    """Stop a table when more than `max_quarantine_ratio` of at least `min_rows` would be refused."""
+    """Stop a table when more than this ratio of at least `min_rows` rows would be refused."""
 
     max_quarantine_ratio: float
     min_rows: int = 100

@@ -69,4 +69,4 @@ def kafka_user(secret_arn: str | None) -> tuple[str, str]:
 def _client(service: str) -> Any:
     import boto3
 
-    return boto3.client(service)  # type: ignore[call-overload]
+    return boto3.client(service)  # type: ignore[call-overload]  # the stubs list literal names

@@ -59,7 +59,7 @@ def _only_given(columns: Sequence[str]) -> str | None:
 
 def _rows(found: Any) -> Sequence[dict[str, Any]]:
     """Read PyDeequ's answer, which its releases give as text or already read."""
-    return json.loads(found) if isinstance(found, str) else found  # type: ignore[no-any-return]
+    return json.loads(found) if isinstance(found, str) else found  # type: ignore[no-any-return]  # Deequ's JSON
 
 
 def _measured(check: DeequCheck, value: float) -> Measured:

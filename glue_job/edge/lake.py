@@ -1,4 +1,4 @@
-"""The lake of one table: what a batch reads, and its writes in the order that crash safety needs."""
+"""The lake of one table: what a batch reads, and its writes in the order a crash demands."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from functools import reduce
 
 from delta.tables import DeltaTable
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from glue_job.contract.lake import (
@@ -150,11 +150,12 @@ class TableLake:
         ledger = delta.read(self.spark, self.paths.changes(self.table.name)).columns
         key = [name.removeprefix("_linked_") for name in ledger if name.startswith("_linked_")]
         if sorted(key) != sorted(self.table.primary_key):
+            held_key, wanted_key = ", ".join(key), ", ".join(self.table.primary_key)
             found.append(
                 JobError(
                     code="LAK011",
-                    what=f"the primary key of `{self.table.name}` is ({', '.join(key)}) in the lake "
-                    f"and ({', '.join(self.table.primary_key)}) in the config",
+                    what=f"the primary key of `{self.table.name}` is ({held_key}) in the lake "
+                    f"and ({wanted_key}) in the config",
                     why="history is kept by key",
                     fix="set `primary_key` back, or start the table under another name",
                 )
@@ -244,7 +245,7 @@ class TableLake:
     def record(self, report: BatchReport) -> None:
         """Write the batch record: what was read and what becomes of it."""
         batch = report.batch
-        row = {
+        row: dict[str, object] = {
             "table_name": report.table,
             "batch_id": batch.batch_id,
             "processed_at": batch.processed_at,
@@ -270,7 +271,7 @@ class TableLake:
     def measures(self, report: BatchReport) -> None:
         """Append the metrics of the batch."""
         batch = report.batch
-        rows = [
+        rows: list[dict[str, object]] = [
             {
                 "table_name": report.table,
                 "batch_id": batch.batch_id,
@@ -317,8 +318,9 @@ class TableLake:
         ]
         if only_current:
             address.append("t.`_is_current` = true")
-        columns = [name for name in self.history_columns()]
-        values = {f"`{name}`": F.col(f"s.`{name}`") for name in columns}
+        values: dict[str, str | Column] = {
+            f"`{name}`": F.col(f"s.`{name}`") for name in self.history_columns()
+        }
         target = DeltaTable.forPath(self.spark, self.paths.history(self.table.name))
         merge = (
             target.alias("t")

@@ -62,8 +62,8 @@ def parse_envelope(rows: DataFrame, table: Table, source: SourceNames) -> DataFr
     """Read DMS messages of one table.
 
     Args:
-        rows: `topic, topic_id, partition, offset, timestamp` (of the Kafka record) and `value` (text or
-            bytes, NULL for a tombstone).
+        rows: `topic, topic_id, partition, offset, timestamp` (of the Kafka record) and `value`
+            (text or bytes, NULL for a tombstone).
         table: the table's entry of tables.yaml.
         source: the names that the messages must carry.
 

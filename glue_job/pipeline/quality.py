@@ -1,9 +1,9 @@
-"""Step 3, check: every rule of a table in one projection, then refused rows with all their reasons."""
+"""Step 3, check: every rule of a table in one projection; refused rows with all their reasons."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 
 from pyspark.errors import AnalysisException
 from pyspark.sql import Column, DataFrame
@@ -16,6 +16,11 @@ from glue_job.pipeline.transform import cannot_transform
 from glue_job.rules import RULES
 
 UNEVALUABLE = "RULE_ERROR"
+
+_UNREADABLE = ("BAD_JSON", "BAD_ENVELOPE", "UNKNOWN_OPERATION", "WRONG_TABLE")
+_FROM_THE_EVENT = frozenset(
+    ("_raw_value", "_topic", "_topic_id", "_partition", "_offset", "_kafka_timestamp", "_operation")
+)
 
 
 def check_rules(events: DataFrame, table: Table) -> DataFrame:
@@ -33,7 +38,7 @@ def check_rules(events: DataFrame, table: Table) -> DataFrame:
         refuses the rows it applies to as `RULE_ERROR:<id>`.
     """
     readable = F.col("_class") == "data"
-    for reason in ("BAD_JSON", "BAD_ENVELOPE", "UNKNOWN_OPERATION", "WRONG_TABLE"):
+    for reason in _UNREADABLE:
         readable = readable & (F.col("_failed") != reason)
     errors: list[Column] = []
     warnings: list[Column] = []
@@ -49,15 +54,13 @@ def check_rules(events: DataFrame, table: Table) -> DataFrame:
         for step, fails in cannot_transform(events, table)
     ]
     kept = [name for name in events.columns if name != "_failed"]
+    so_far = F.col("_failed")
+    failed = F.concat_ws(SEPARATOR, F.when(so_far != "", so_far), *errors)
+    warned = F.concat_ws(SEPARATOR, *warnings)
     return events.select(
         *kept,
-        F.when(
-            readable,
-            F.concat_ws(SEPARATOR, F.when(F.col("_failed") != "", F.col("_failed")), *errors),
-        )
-        .otherwise(F.col("_failed"))
-        .alias("_failed"),
-        F.when(readable, F.concat_ws(SEPARATOR, *warnings)).otherwise("").alias("_warned"),
+        F.when(readable, failed).otherwise(so_far).alias("_failed"),
+        F.when(readable, warned).otherwise("").alias("_warned"),
     )
 
 
@@ -126,69 +129,57 @@ def refused(wrong: DataFrame, table: Table, stamps: Callable[[str], Column]) -> 
         "_failed_rule": _leading(codes[0], table),
         "_failed_rules": F.transform(codes, lambda code: _detail(code, table)),
     }
-    passed_on = {
-        "_raw_value", "_topic", "_topic_id", "_partition", "_offset", "_kafka_timestamp", "_operation",
-    }  # fmt: skip
+
+    def value(name: str) -> Column:
+        if name in own:
+            return own[name]
+        return F.col(name) if name in _FROM_THE_EVENT else stamps(name)
+
     return wrong.select(
         *table.column_names,
-        *[
-            (
-                own[name] if name in own
-                else F.col(name) if name in passed_on
-                else stamps(name)
-            ).cast(kind).alias(name)
-            for name, kind in QUARANTINE_COLUMNS.items()
-        ],
-    )  # fmt: skip
+        *[value(name).cast(kind).alias(name) for name, kind in QUARANTINE_COLUMNS.items()],
+    )
 
 
 def _leading(code: Column, table: Table) -> Column:
+    """Give the id of a rule, or what stands before the colon of any other code."""
     ids = [rule.id for rule in table.dq_rules]
-    return (
-        F.when(code.isin(*ids), code).otherwise(F.substring_index(code, ":", 1))
-        if ids
-        else (F.substring_index(code, ":", 1))
-    )
+    kind = F.substring_index(code, ":", 1)
+    return F.when(code.isin(*ids), code).otherwise(kind) if ids else kind
 
 
 def _detail(code: Column, table: Table) -> Column:
     """Spell one failed check out: its rule, column, parameters and the value it saw."""
-
-    def entry(kind: str, column: str | None, params: str) -> Column:
-        actual = F.col(column).cast("string") if column else F.lit(None).cast("string")
-        return F.struct(
-            F.substring_index(code, ":", 1).alias("id") if kind.isupper() else code.alias("id"),
-            F.lit(kind).alias("type"),
-            F.lit(column).cast("string").alias("column"),
-            F.lit(params).alias("params"),
-            actual.alias("actual"),
-        )
-
-    chosen = entry("ENVELOPE", None, "{}")
-    for column in table.schema:
-        for reason in ("BAD_TYPE", "NULL_KEY"):
-            if reason == "NULL_KEY" and column.name not in table.primary_key:
-                continue
-            typed = json.dumps({"type": str(column.type)})
-            chosen = F.when(
-                code == f"{reason}:{column.name}", entry(reason, column.name, typed)
-            ).otherwise(chosen)
-    for step in table.transforms:
-        chosen = F.when(
-            code == f"TRANSFORM_ERROR:{step.id}",
-            entry(
-                "TRANSFORM_ERROR",
-                step.column,
-                json.dumps({"id": step.id, **step.params}, default=str),
-            ),
-        ).otherwise(chosen)
-    for rule in table.dq_rules:
-        params = json.dumps(dict(rule.params), default=str)
-        chosen = F.when(code == rule.id, entry(rule.type, rule.column, params)).otherwise(chosen)
-        chosen = F.when(
-            code == f"{UNEVALUABLE}:{rule.id}",
-            entry(
-                UNEVALUABLE, rule.column, json.dumps({"id": rule.id, **rule.params}, default=str)
-            ),
-        ).otherwise(chosen)
+    chosen = _check(code, "ENVELOPE", None, {})
+    for failure, kind, column, params in _possible_failures(table):
+        chosen = F.when(code == failure, _check(code, kind, column, params)).otherwise(chosen)
     return chosen
+
+
+def _possible_failures(table: Table) -> Iterator[tuple[str, str, str, Mapping[str, object]]]:
+    """Give every code that names a column, with its kind, the column and the parameters."""
+    for field in table.schema:
+        typed = {"type": str(field.type)}
+        yield f"BAD_TYPE:{field.name}", "BAD_TYPE", field.name, typed
+        if field.name in table.primary_key:
+            yield f"NULL_KEY:{field.name}", "NULL_KEY", field.name, typed
+    for step in table.transforms:
+        named = {"id": step.id, **step.params}
+        yield f"TRANSFORM_ERROR:{step.id}", "TRANSFORM_ERROR", step.column, named
+    for rule in table.dq_rules:
+        named = {"id": rule.id, **rule.params}
+        yield rule.id, rule.type, rule.column, rule.params
+        yield f"{UNEVALUABLE}:{rule.id}", UNEVALUABLE, rule.column, named
+
+
+def _check(code: Column, kind: str, column: str | None, params: Mapping[str, object]) -> Column:
+    """Give an element of `_failed_rules`; the kinds in capitals are the job's own."""
+    own = kind.isupper()
+    actual = F.col(column) if column else F.lit(None)
+    return F.struct(
+        (F.substring_index(code, ":", 1) if own else code).alias("id"),
+        F.lit(kind).alias("type"),
+        F.lit(column).cast("string").alias("column"),
+        F.lit(json.dumps(dict(params), default=str)).alias("params"),
+        actual.cast("string").alias("actual"),
+    )

@@ -1,4 +1,4 @@
-"""From the text of a JSON scalar to a column of the lake: exact, or NULL for what cannot be read."""
+"""From the text of a JSON scalar to a column of the lake: exact, or NULL if unreadable."""
 
 from __future__ import annotations
 

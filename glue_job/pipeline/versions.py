@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
+from pyspark.sql.window import WindowSpec
 
 from glue_job.contract.model import Table
 from glue_job.pipeline.entries import DELETE, LOAD, MOVED_IN, MOVED_OUT, SEED, UPSERT
 
 _ENDS = (DELETE, MOVED_OUT)
+_POSITION = ("_time", "_lsn", "_record_id", "_partition", "_offset")
 
 
 def place(entries: DataFrame, table: Table) -> DataFrame:
@@ -28,7 +30,7 @@ def place(entries: DataFrame, table: Table) -> DataFrame:
         that orders the entries of a key), `_effective` (timestamp), `_shown` (whether the entry
         is ever visible).
     """
-    identity = [*table.primary_key, *_identity()]
+    identity: list[Column | str] = [*table.primary_key, *_identity()]
     deliveries = Window.partitionBy(*identity)
     best_first = deliveries.orderBy(
         F.col("_release").desc(), F.col("_partition"), F.col("_offset"), F.col("_topic_id")
@@ -40,7 +42,7 @@ def place(entries: DataFrame, table: Table) -> DataFrame:
         F.min("_emitted_at").over(deliveries).alias("_emission"),
     )
     key = Window.partitionBy(*table.primary_key, "_copy")
-    own = F.struct("_time", "_lsn", "_record_id", "_partition", "_offset")
+    own = F.struct(*_POSITION)
     is_load = F.col("_kind") == LOAD
     # A load follows the last change, in source order, that DMS had emitted when it read the row.
     emitted_so_far = key.orderBy(
@@ -50,24 +52,33 @@ def place(entries: DataFrame, table: Table) -> DataFrame:
         "*", F.max(F.when(~is_load, own)).over(emitted_so_far).alias("_anchor")
     )
     anchor = F.when(is_load, F.col("_anchor")).otherwise(own)
-    located = anchored.select(
-        "*",
-        F.struct(
-            anchor.isNotNull().alias("after_a_change"),
-            *[
-                anchor[name].alias(name)
-                for name in ("_time", "_lsn", "_record_id", "_partition", "_offset")
-            ],
-            is_load.alias("is_load"),
-            F.when(is_load, F.col("_emission")).alias("loaded_at"),
-        ).alias("_place"),
-        F.when(is_load, F.greatest(F.col("_emission"), anchor["_time"]))
-        .otherwise(F.col("_time"))
-        .alias("_effective"),
-    ).drop("_anchor")
+    position = F.struct(
+        anchor.isNotNull().alias("after_a_change"),
+        *[anchor[name].alias(name) for name in _POSITION],
+        is_load.alias("is_load"),
+        F.when(is_load, F.col("_emission")).alias("loaded_at"),
+    )
+    loaded = F.greatest(F.col("_emission"), anchor["_time"])
+    effective = F.when(is_load, loaded).otherwise(F.col("_time"))
+    located = anchored.select("*", position.alias("_place"), effective.alias("_effective")).drop(
+        "_anchor"
+    )
     following = key.orderBy("_place").rowsBetween(1, Window.unboundedFollowing)
     overtaken = F.min("_effective").over(following) <= F.col("_effective")
     return located.select("*", (~F.coalesce(overtaken, F.lit(False))).alias("_shown"))
+
+
+def _in_order(table: Table, *within: str) -> WindowSpec:
+    """Give the entries of a key, first deliveries apart from duplicates, in their order."""
+    return Window.partitionBy(*table.primary_key, "_copy", *within).orderBy("_place")
+
+
+def _so_far(order: WindowSpec) -> WindowSpec:
+    return order.rowsBetween(Window.unboundedPreceding, Window.currentRow)
+
+
+def _earlier(order: WindowSpec) -> WindowSpec:
+    return order.rowsBetween(Window.unboundedPreceding, -1)
 
 
 def _identity() -> list[Column]:
@@ -75,11 +86,9 @@ def _identity() -> list[Column]:
     is_load = F.col("_kind") == LOAD
     is_seed = F.col("_kind") == SEED
     by_coordinates = ~is_load & ~F.col("_sequenced")
+    known_or_read = F.when(is_seed, "seed").when(is_load, "load")
     return [
-        F.when(is_seed, "seed")
-        .when(is_load, "load")
-        .when(by_coordinates, "offset")
-        .otherwise("position"),
+        known_or_read.when(by_coordinates, "offset").otherwise("position"),
         F.when(is_load, F.col("_emitted_at")).when(~by_coordinates, F.col("_time")),
         F.when(~by_coordinates & ~is_load, F.col("_lsn")),
         F.when(~by_coordinates & ~is_load, F.col("_record_id")),
@@ -105,12 +114,11 @@ def carry(placed: DataFrame, table: Table) -> DataFrame:
         `placed` with one `state_name` struct column a data column outside the key: NULL when
         nothing is known (a column added to the config later), else a struct with `v`.
     """
-    key = Window.partitionBy(*table.primary_key, "_copy").orderBy("_place")
-    so_far = key.rowsBetween(Window.unboundedPreceding, Window.currentRow)
     ends = F.col("_kind").isin(*_ENDS)
-    lives = placed.select("*", F.sum(ends.cast("int")).over(so_far).alias("_life"))
-    life = Window.partitionBy(*table.primary_key, "_copy", "_life").orderBy("_place")
-    in_life = life.rowsBetween(Window.unboundedPreceding, Window.currentRow)
+    ended = F.sum(ends.cast("int")).over(_so_far(_in_order(table)))
+    lives = placed.select("*", ended.alias("_life"))
+    life = _in_order(table, "_life")
+    in_life = _so_far(life)
     begins = F.row_number().over(life) == F.when(F.col("_life") == 0, 1).otherwise(2)
     begun = lives.select("*", begins.alias("_begins"))
     return begun.select(
@@ -157,43 +165,43 @@ def fold(placed: DataFrame, table: Table) -> DataFrame:
         alive.alias("alive"),
         *[F.col(state_name(name)).alias(name) for name in tracked],
     )
-    before = (
-        Window.partitionBy(*table.primary_key, "_copy")
-        .orderBy("_place")
-        .rowsBetween(Window.unboundedPreceding, -1)
-    )
-    at_once = (
-        Window.partitionBy(*table.primary_key, "_copy", "_effective")
-        .orderBy("_place")
-        .rowsBetween(Window.unboundedPreceding, -1)
-    )
+    before = _earlier(_in_order(table))
+    at_once = _earlier(_in_order(table, "_effective"))
+    is_old = ~F.col("_is_new")
     compared = carried.select(
         "*",
         alive.alias("_alive"),
         state.alias("_after"),
         F.last(F.when(F.col("_shown"), state), ignorenulls=True).over(before).alias("_before"),
-        F.last(F.when(~F.col("_is_new"), state), ignorenulls=True).over(at_once).alias("_replaced"),
-        F.max(F.when(~F.col("_is_new"), F.col("_effective"))).over(before).alias("_reached"),
+        F.last(F.when(is_old, state), ignorenulls=True).over(at_once).alias("_replaced"),
+        F.max(F.when(is_old, F.col("_effective"))).over(before).alias("_reached"),
     )
     changes = _differs("_before", tracked)
-    # Where an older entry showed at the same time, this one changes what that one had made of it.
-    visible = F.when(F.col("_replaced").isNotNull(), _differs("_replaced", tracked)).otherwise(
-        changes
-    )
-    # A load that had shown and lies behind a later time shows no more.
-    hides = F.coalesce(F.col("_reached") > F.col("_effective"), F.lit(False))
-    visible = visible | hides
-    outcome = (
-        F.when((F.col("_copy") == 1) | F.col("_known"), "duplicate")
-        .when(~F.col("_shown"), "superseded")
-        .when(visible, "applied")
-        .otherwise("unchanged")
-    )
+    outcome = _outcome(changes, _differs("_replaced", tracked))
     return compared.select(
         *carried.columns,
         "_alive",
         (F.col("_shown") & changes).alias("_changes"),
         F.when(F.col("_is_new"), outcome).alias("_outcome"),
+    )
+
+
+def _outcome(changes: Column, replaces: Column) -> Column:
+    """Tell what becomes of an entry.
+
+    Args:
+        changes: whether it differs from what showed before it.
+        replaces: whether it differs from what an older entry had made of the same time.
+    """
+    # Where an older entry showed at the same time, this one changes what that one had made of it.
+    differs = F.when(F.col("_replaced").isNotNull(), replaces).otherwise(changes)
+    # A load that had shown and lies behind a later time shows no more.
+    hides = F.coalesce(F.col("_reached") > F.col("_effective"), F.lit(False))
+    return (
+        F.when((F.col("_copy") == 1) | F.col("_known"), "duplicate")
+        .when(~F.col("_shown"), "superseded")
+        .when(differs | hides, "applied")
+        .otherwise("unchanged")
     )
 
 
@@ -205,9 +213,8 @@ def _differs(earlier: str, tracked: list[str]) -> Column:
     for name in tracked:
         # What was unknown is filled in, not changed.
         both_known = before[name].isNotNull() & after[name].isNotNull()
-        values_differ = values_differ | (
-            both_known & ~before[name]["v"].eqNullSafe(after[name]["v"])
-        )
+        same = before[name]["v"].eqNullSafe(after[name]["v"])
+        values_differ = values_differ | (both_known & ~same)
     return (was_alive != after["alive"]) | (was_alive & after["alive"] & values_differ)
 
 
@@ -224,28 +231,13 @@ def versions(folded: DataFrame, table: Table) -> DataFrame:
     """
     shown = folded.filter((F.col("_copy") == 0) & F.col("_shown"))
     in_order = Window.partitionBy(*table.primary_key).orderBy("_place")
-    so_far = in_order.rowsBetween(Window.unboundedPreceding, Window.currentRow)
+    changed_at = F.when(F.col("_changes"), F.col("_effective"))
+    latest_change = F.last(changed_at, ignorenulls=True).over(_so_far(in_order))
     runs = shown.select(
         "*",
-        F.last(F.when(F.col("_changes"), F.col("_effective")), ignorenulls=True)
-        .over(so_far)
-        .alias("_effective_from"),
+        latest_change.alias("_effective_from"),
         F.lead("_effective").over(in_order).alias("_effective_to"),
         F.coalesce(F.lead("_changes").over(in_order), F.lit(True)).alias("_run_ends"),
-    )
-    nothing = F.array().cast("array<string>")
-    unknown = (
-        F.filter(
-            F.array(
-                *[
-                    F.when(F.col(state_name(name)).isNull(), F.lit(name))
-                    for name in value_columns(table)
-                ]
-            ),
-            lambda name: name.isNotNull(),
-        )
-        if value_columns(table)
-        else nothing
     )
     return runs.filter(F.col("_alive") & F.col("_run_ends")).select(
         *[
@@ -255,8 +247,17 @@ def versions(folded: DataFrame, table: Table) -> DataFrame:
         "_effective_from",
         "_effective_to",
         F.col("_effective_to").isNull().alias("_is_current"),
-        unknown.alias("_unknown"),
+        _unknown(table).alias("_unknown"),
     )
+
+
+def _unknown(table: Table) -> Column:
+    """Name the data columns that no event has given yet."""
+    names = value_columns(table)
+    if not names:
+        return F.array().cast("array<string>")
+    unknown = [F.when(F.col(state_name(name)).isNull(), F.lit(name)) for name in names]
+    return F.filter(F.array(*unknown), lambda name: name.isNotNull())
 
 
 def fill_moves(entries: DataFrame, table: Table) -> DataFrame:
@@ -270,49 +271,33 @@ def fill_moves(entries: DataFrame, table: Table) -> DataFrame:
         The entries, with values filled in where a `moved_in` entry has absent fields. A chain of
         such changes needs one call a link.
     """
-    placed = carry(place(entries, table), table)
     event = ["_topic_id", "_partition", "_offset"]
-    before = (
-        Window.partitionBy(*table.primary_key, "_copy")
-        .orderBy("_place")
-        .rowsBetween(Window.unboundedPreceding, -1)
-    )
-    gone = F.coalesce(F.last(F.col("_kind").isin(*_ENDS)).over(before), F.lit(True))
-    left = (
-        placed.select(
-            *event,
-            "_kind",
-            *[
-                F.when(
-                    ~gone,
-                    F.lag(state_name(name)).over(
-                        Window.partitionBy(*table.primary_key, "_copy").orderBy("_place")
-                    ),
-                ).alias(state_name(name))
-                for name in value_columns(table)
-            ],
-        )
-        .filter(F.col("_kind") == MOVED_OUT)
-        .drop("_kind")
-    )
-    sparse = (F.col("_kind") == MOVED_IN) & (F.size("_absent") > 0)
     names = value_columns(table)
-    return entries.join(
-        left.select(*event, F.struct(*[state_name(name) for name in names]).alias("_left")),
-        event,
-        "left",
-    ).select(
-        *[
-            F.when(
-                sparse & F.array_contains("_absent", name), F.col("_left")[state_name(name)]["v"]
-            )
-            .otherwise(F.col(name))
-            .alias(name)
-            if name in names
-            else F.col(name)
-            for name in entries.columns
-        ]
-    )
+    left = _left_behind(carry(place(entries, table), table), table)
+    states = F.struct(*[state_name(name) for name in names])
+    joined = entries.join(left.select(*event, states.alias("_left")), event, "left")
+    sparse = (F.col("_kind") == MOVED_IN) & (F.size("_absent") > 0)
+
+    def filled(name: str) -> Column:
+        if name not in names:
+            return F.col(name)
+        of_old_key = F.col("_left")[state_name(name)]["v"]
+        missing = sparse & F.array_contains("_absent", name)
+        return F.when(missing, of_old_key).otherwise(F.col(name)).alias(name)
+
+    return joined.select(*[filled(name) for name in entries.columns])
+
+
+def _left_behind(carried: DataFrame, table: Table) -> DataFrame:
+    """Give what an old key held when it was left, by the coordinates of the event."""
+    order = _in_order(table)
+    gone = F.coalesce(F.last(F.col("_kind").isin(*_ENDS)).over(_earlier(order)), F.lit(True))
+    held = [
+        F.when(~gone, F.lag(state_name(name)).over(order)).alias(state_name(name))
+        for name in value_columns(table)
+    ]
+    states = carried.select("_topic_id", "_partition", "_offset", "_kind", *held)
+    return states.filter(F.col("_kind") == MOVED_OUT).drop("_kind")
 
 
 def difference(desired: DataFrame, existing: DataFrame, table: Table) -> DataFrame:
