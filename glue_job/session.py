@@ -68,7 +68,7 @@ def start(name: str, *, jars: str = "", local_cores: int | None = None) -> Spark
 def prepare(spark: SparkSession) -> SparkSession:
     """Set what every batch needs on its own session."""
     settings = dict(BATCH_SETTINGS)
-    if spark.sparkContext.master.startswith("local"):
+    if (spark.sparkContext.master or "").startswith("local"):
         settings.update(LOCAL_SETTINGS)
     for key, value in settings.items():
         spark.conf.set(key, value)

@@ -14,6 +14,7 @@ from glue_job.contract.model import Pipeline, Table
 from glue_job.errors import JobError
 from glue_job.pipeline.entries import seeds, to_entries
 from glue_job.pipeline.envelope import SEPARATOR, SourceNames, parse_envelope
+from glue_job.pipeline.masking import mask_refused
 from glue_job.pipeline.quality import accepted, check_rules, refused
 from glue_job.pipeline.report import Batch, BatchReport, Measured, Watermark
 from glue_job.pipeline.transform import apply_transforms
@@ -176,7 +177,9 @@ def _write_batch(
         edge.record(report)
         if outcomes["quarantined"]:
             rows = refused(_refusals(checked, known), table, lambda name: _stamp(name, batch))
-            edge.quarantine(rows, batch)
+            edge.quarantine(
+                mask_refused(rows, table) if table.quarantine == "masked" else rows, batch
+            )
         edge.measures(report)
         if summary.data > refused_count + reread:
             columns = [name for name in entries.columns if name != "_is_new"]
