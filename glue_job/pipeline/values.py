@@ -11,8 +11,11 @@ from glue_job.contract.types import DataType
 
 INTEGER_RANGES = {"integer": (-(2**31), 2**31 - 1), "long": (-(2**63), 2**63 - 1)}
 
-_NUMBER = r"^-?([0-9]+)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]{1,4}))?\z"
-_PLAIN_INTEGER = {"integer": r"^-?[0-9]{1,9}\z", "long": r"^-?[0-9]{1,18}\z"}
+_NUMBER = r"^-?(0|[1-9][0-9]*)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]{1,4}))?\z"
+_PLAIN_INTEGER = {
+    "integer": r"^-?(0|[1-9][0-9]{0,8})\z",
+    "long": r"^-?(0|[1-9][0-9]{0,17})\z",
+}
 _DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}\z"
 _TIMESTAMP = (
     r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?"
@@ -56,7 +59,7 @@ def _read_decimal(text: Column, kind: DataType) -> Column:
     assert kind.scale is not None
     whole = kind.precision - kind.scale
     fraction = rf"(\.[0-9]{{1,{kind.scale}}})?" if kind.scale else ""
-    digits = f"[0-9]{{1,{whole}}}" if whole else "0"
+    digits = f"(0|[1-9][0-9]{{0,{whole - 1}}})" if whole else "0"
     plain = text.rlike(rf"^-?{digits}{fraction}\z")
     exact = _exact_decimal(text, kind.precision, kind.scale)
     return F.when(plain, text.cast(kind.spark_ddl)).otherwise(exact)
