@@ -18,7 +18,7 @@ from cdcctl.local.supervisor import read_state
 from cdcctl.operations.local_stack import stack_status
 from tests.local.running_stack import eventually
 
-pytestmark = [pytest.mark.local, pytest.mark.slow]
+pytestmark = pytest.mark.local
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -48,6 +48,7 @@ def child_pid(folder: Path, name: str) -> int | None:
     return child.get("pid")
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_source_is_lake_though_every_part_was_killed(tmp_path: Path) -> None:
     folder = tmp_path / "demo"
