@@ -296,8 +296,11 @@ def _left_behind(carried: DataFrame, table: Table) -> DataFrame:
         F.when(~gone, F.lag(state_name(name)).over(order)).alias(state_name(name))
         for name in value_columns(table)
     ]
-    states = carried.select("_topic_id", "_partition", "_offset", "_kind", *held)
-    return states.filter(F.col("_kind") == MOVED_OUT).drop("_kind")
+    states = carried.select("_topic_id", "_partition", "_offset", "_kind", "_copy", *held)
+    # An offset that was read twice has one row here: more would multiply the entries joined to it.
+    return states.filter((F.col("_kind") == MOVED_OUT) & (F.col("_copy") == 0)).drop(
+        "_kind", "_copy"
+    )
 
 
 def difference(desired: DataFrame, existing: DataFrame, table: Table) -> DataFrame:
