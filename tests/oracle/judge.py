@@ -121,7 +121,7 @@ class Judge:
     def _read(
         self, batch: Iterable[Message]
     ) -> Iterator[tuple[Coordinate, Event | Refused | Skipped | None]]:
-        """An offset delivered twice counts once: None for one read in an earlier batch."""
+        """An offset delivered twice counts once: None for a row read in an earlier batch."""
         messages = {message.coordinate: message for message in reversed(list(batch))}
         fresh = {
             coordinate: message
@@ -130,13 +130,9 @@ class Judge:
         }
         expects_commit_time = self._has_commit_time(fresh.values())
         for coordinate in sorted(messages):
-            again = coordinate in self.seen
-            yield (
-                coordinate,
-                None
-                if again
-                else read_message(messages[coordinate], self.source, expects_commit_time),
-            )
+            read = read_message(messages[coordinate], self.source, expects_commit_time)
+            is_known = coordinate in self.seen and not isinstance(read, Skipped)
+            yield coordinate, None if is_known else read
         self.seen |= set(messages)
 
     def _has_commit_time(self, fresh: Iterable[Message]) -> bool:
