@@ -46,7 +46,7 @@ def changed_some_version(moment: Moment, before: Timeline, after: Timeline, tabl
     """
     stood, stands = (_at(moment.time, timeline, table) for timeline in (before, after))
     has_boundary = before.has_boundary(moment.time) or after.has_boundary(moment.time)
-    return (has_boundary and stood != stands) or made_a_load_vanish(moment, before, after)
+    return (has_boundary and stood != stands) or made_a_load_vanish(moment, before, after, table)
 
 
 def _at(time: datetime, timeline: Timeline, table: Table) -> tuple[bool, object]:
@@ -54,11 +54,14 @@ def _at(time: datetime, timeline: Timeline, table: Table) -> tuple[bool, object]
     return (timeline.has_boundary(time), version and tracked(version.state, table))
 
 
-def made_a_load_vanish(moment: Moment, before: Timeline, after: Timeline) -> bool:
+def made_a_load_vanish(moment: Moment, before: Timeline, after: Timeline, table: Table) -> bool:
     """C25: the change that hides a load which had shown changed its version."""
     hides = [entry for entry, time in after.hidden if time == moment.time]
     shown = [of_load.time for of_load in before.moments if of_load.last in hides]
-    return any(before.has_boundary(time) for time in shown)
+    return any(
+        before.has_boundary(time) and _at(time, before, table) != _at(time, after, table)
+        for time in shown
+    )
 
 
 @dataclass(frozen=True)
