@@ -12,7 +12,7 @@ from random import Random, SystemRandom
 import pytest
 
 from tests.oracle.events import Message
-from tests.oracle.judge import Judge
+from tests.oracle.judge import BatchResult, Judge
 from tests.oracle.scenario import comparable, load_pipeline, source_of
 from tests.oracle.streams import (
     CONFIG,
@@ -52,7 +52,7 @@ def compare(trials: Sequence[Sequence[Stream]], workspace: Workspace) -> Verdict
     """Run trials one after another in one lake, each in batch files of its own."""
     streams = [stream for trial in trials for stream in trial]
     judge = Judge(source_of(STREAM_TABLE, PIPELINE))
-    expected: dict[str, Counter[str]] = {}
+    expected: dict[str, BatchResult] = {}
     first = 0
     for number, trial in enumerate(trials):
         padded = [*[()] * first, *trial]
@@ -61,15 +61,12 @@ def compare(trials: Sequence[Sequence[Stream]], workspace: Workspace) -> Verdict
             if lines:
                 name = f"{number:03d}-{batch}.jsonl"
                 workspace.add_file(name, lines)
-                expected[name] = judge.take(map(Message.of, lines)).outcomes
-    found = {
-        batch.file: Counter({name: count for name, count in batch.outcomes.items() if count})
-        for batch in workspace.run()
-    }
+                expected[name] = judge.take(map(Message.of, lines))
+    found = {batch.file: batch.outcomes for batch in workspace.run()}
     of_trial: dict[int, str] = {}
-    for name in expected:
-        if found.get(name) != expected[name]:
-            difference = f"{name}: expected {expected[name]}, got {found.get(name)}"
+    for name, result in expected.items():
+        if not result.agrees_with(found.get(name, {})):
+            difference = f"{name}: expected {result.outcomes}, got {+Counter(found.get(name))}"
             of_trial.setdefault(int(name[:3]), difference)
     return Verdict(differing_streams(judge, workspace, len(streams)), of_trial)
 
