@@ -27,7 +27,8 @@ def place(entries: DataFrame, table: Table) -> DataFrame:
     Returns:
         The entries and `_copy` (0 for the delivery that gives an event its values, 1 for its
         duplicates), `_known` (the event had been delivered before this batch), `_place` (a struct
-        that orders the entries of a key), `_effective` (timestamp), `_shown` (whether the entry
+        that orders the entries of a key), `_effective` (timestamp), `_had_shown` (whether an entry
+        of an earlier batch was visible before this one), `_shown` (whether the entry
         is ever visible).
     """
     identity: list[Column | str] = [*table.primary_key, *_identity()]
@@ -65,7 +66,15 @@ def place(entries: DataFrame, table: Table) -> DataFrame:
     )
     following = key.orderBy("_place").rowsBetween(1, Window.unboundedFollowing)
     overtaken = F.min("_effective").over(following) <= F.col("_effective")
-    return located.select("*", (~F.coalesce(overtaken, F.lit(False))).alias("_shown"))
+    is_old = ~F.col("_is_new")
+    overtaken_before = F.min(F.when(is_old, F.col("_effective"))).over(following) <= F.col(
+        "_effective"
+    )
+    return located.select(
+        "*",
+        (~F.coalesce(overtaken, F.lit(False))).alias("_shown"),
+        (is_old & ~F.coalesce(overtaken_before, F.lit(False))).alias("_had_shown"),
+    )
 
 
 def _in_order(table: Table, *within: str) -> WindowSpec:
@@ -167,14 +176,14 @@ def fold(placed: DataFrame, table: Table) -> DataFrame:
     )
     before = _earlier(_in_order(table))
     at_once = _earlier(_in_order(table, "_effective"))
-    is_old = ~F.col("_is_new")
+    had_shown = F.col("_had_shown")
     compared = carried.select(
         "*",
         alive.alias("_alive"),
         state.alias("_after"),
         F.last(F.when(F.col("_shown"), state), ignorenulls=True).over(before).alias("_before"),
-        F.last(F.when(is_old, state), ignorenulls=True).over(at_once).alias("_replaced"),
-        F.max(F.when(is_old, F.col("_effective"))).over(before).alias("_reached"),
+        F.last(F.when(had_shown, state), ignorenulls=True).over(at_once).alias("_replaced"),
+        F.max(F.when(had_shown, F.col("_effective"))).over(before).alias("_reached"),
     )
     changes = _differs("_before", tracked)
     outcome = _outcome(changes, _differs("_replaced", tracked))
