@@ -51,6 +51,13 @@ def start(name: str, *, jars: str = "", local_cores: int | None = None) -> Spark
         builder = (
             builder.master(f"local[{local_cores}]")
             .config("spark.ui.enabled", "false")
+            # Hadoop's default for local files writes a checksum file beside each, with two more
+            # child processes to set its permissions.
+            .config("spark.hadoop.fs.file.impl", "org.apache.hadoop.fs.RawLocalFileSystem")
+            .config(
+                "spark.hadoop.fs.AbstractFileSystem.file.impl",
+                "org.apache.hadoop.fs.local.RawLocalFs",
+            )
             .config("spark.driver.host", "127.0.0.1")
             .config("spark.driver.bindAddress", "127.0.0.1")
             .config("spark.driver.memory", os.environ.get("CDCCTL_DRIVER_MEMORY", "2g"))
