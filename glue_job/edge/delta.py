@@ -13,11 +13,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from delta.tables import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql.types import _parse_datatype_string
+from pyspark.sql.types import StructType, _parse_datatype_string
 
-from glue_job.edge.files import write_text
+from glue_job.edge import files
 
 _APP_ID = "spark.databricks.delta.write.txnAppId"
 _VERSION = "spark.databricks.delta.write.txnVersion"
@@ -38,7 +37,30 @@ class WriteId:
 
 def exists(spark: SparkSession, path: str) -> bool:
     """Tell whether there is a Delta table at `path`."""
-    return bool(DeltaTable.isDeltaTable(spark, path))
+    return any(files.exists(spark, file) for file in (_log(path, 0), _last_checkpoint(path)))
+
+
+def is_untouched(spark: SparkSession, path: str) -> bool:
+    """Tell whether nothing was ever written to a table that `create` made."""
+    return not any(files.exists(spark, file) for file in (_log(path, 1), _last_checkpoint(path)))
+
+
+def columns_of(spark: SparkSession, path: str) -> dict[str, str]:
+    """Give the columns of a table with their Spark types."""
+    if not is_untouched(spark, path):
+        return {field.name: field.dataType.simpleString() for field in read(spark, path).schema}
+    lines = (files.read_text(spark, _log(path, 0)) or "").splitlines()
+    (made,) = (action["metaData"] for action in map(json.loads, lines) if "metaData" in action)
+    schema = StructType.fromJson(json.loads(made["schemaString"]))
+    return {field.name: field.dataType.simpleString() for field in schema}
+
+
+def _log(path: str, version: int) -> str:
+    return f"{path}/_delta_log/{version:020d}.json"
+
+
+def _last_checkpoint(path: str) -> str:
+    return f"{path}/_delta_log/_last_checkpoint"
 
 
 def create(
@@ -56,7 +78,6 @@ def create(
     `indexed` names the columns that get statistics for file skipping; all of the first 32 do
     when it is empty.
     """
-    log = f"{path}/_delta_log/{0:020d}.json"
     if exists(spark, path):
         return
     ddl = ", ".join(f"`{name}` {kind}" for name, kind in columns.items())
@@ -80,7 +101,7 @@ def create(
     )
     # The first version of a table is one file of the log (Delta protocol, "Delta Log Entries");
     # written as such it takes milliseconds where a Spark command takes seconds.
-    write_text(spark, log, "".join(json.dumps(action) + "\n" for action in actions))
+    files.write_text(spark, _log(path, 0), "".join(json.dumps(action) + "\n" for action in actions))
 
 
 def read(spark: SparkSession, path: str) -> DataFrame:

@@ -20,14 +20,24 @@ def read_text(spark: SparkSession, path: str) -> str | None:
         stream.close()
 
 
-def write_text(spark: SparkSession, path: str, text: str) -> None:
-    """Write a file as a whole, replacing it."""
+def exists(spark: SparkSession, path: str) -> bool:
+    """Tell whether there is a file or folder."""
     system, target = _locate(spark, path)
-    stream = system.create(target, True)
+    return bool(system.exists(target))
+
+
+def write_text(spark: SparkSession, path: str, text: str) -> None:
+    """Write a file as a whole, replacing it: a reader sees all of it or the one before."""
+    system, target = _locate(spark, path)
+    _, draft = _locate(spark, f"{target.getParent().toString()}/.{target.getName()}.draft")
+    stream = system.create(draft, True)
     try:
         stream.write(bytearray(text.encode()))
     finally:
         stream.close()
+    if not system.rename(draft, target):
+        system.delete(target, False)
+        system.rename(draft, target)
 
 
 def _locate(spark: SparkSession, path: str) -> tuple[Any, Any]:

@@ -135,7 +135,7 @@ class TableLake:
         if not delta.exists(self.spark, path):
             return []
         found = []
-        held = {f.name: f.dataType.simpleString() for f in delta.read(self.spark, path).schema}
+        held = delta.columns_of(self.spark, path)
         for name, kind in self.data_columns().items():
             if name in held and held[name] != kind:
                 found.append(
@@ -147,7 +147,7 @@ class TableLake:
                         fix=f"set the type of `{name}` back, or give the new column another name",
                     )
                 )
-        ledger = delta.read(self.spark, self.paths.changes(self.table.name)).columns
+        ledger = delta.columns_of(self.spark, self.paths.changes(self.table.name))
         key = [name.removeprefix("_linked_") for name in ledger if name.startswith("_linked_")]
         if sorted(key) != sorted(self.table.primary_key):
             held_key, wanted_key = ", ".join(key), ", ".join(self.table.primary_key)
@@ -167,7 +167,8 @@ class TableLake:
     def load_records(self) -> None:
         """Read what the batch log says of this table; done once when a run starts."""
         self._recorded.clear()
-        if not delta.exists(self.spark, self.paths.batches):
+        path = self.paths.batches
+        if not delta.exists(self.spark, path) or delta.is_untouched(self.spark, path):
             return
         rows = delta.read(self.spark, self.paths.batches)
         for row in rows.filter(F.col("table_name") == self.table.name).collect():
@@ -343,7 +344,7 @@ class TableLake:
             (self.paths.changes(self.table.name), self.ledger_columns()),
             (self.paths.quarantine(self.table.name), {**self.data_columns(), **QUARANTINE_COLUMNS}),
         ):
-            held = set(delta.read(self.spark, path).columns)
+            held = delta.columns_of(self.spark, path)
             missing = {name: kind for name, kind in columns.items() if name not in held}
             if missing:
                 added = ", ".join(f"`{name}` {kind}" for name, kind in missing.items())

@@ -108,63 +108,83 @@ def _select_message(rows: DataFrame) -> DataFrame:
 
 
 def _select_fields(message: DataFrame, table: Table) -> DataFrame:
+    """Find the parts of an envelope, and the row's fields under the names of the config."""
     json = F.col("json")
     whole = (json["end"] == ".") & (F.size(json["v"]) == 1)
     record = F.when(whole, F.element_at(json["v"], 1))
-    meta = record["metadata"]
-    data = record["data"]
-    given = F.map_keys(data)
-    configured = F.array(*[F.lit(name) for name in table.column_names])
-    return message.select(
+    parts = message.select(
         *COORDINATES,
         "_kafka_timestamp",
         "_raw_value",
         record.isNotNull().alias("is_object"),
-        meta.alias("meta"),
-        data.alias("data"),
+        record["metadata"].alias("meta"),
+        record["data"].alias("data"),
         record["before-image"].alias("before"),
-        F.array_except(given, configured).alias("other_names"),
-        F.array_except(
-            F.map_keys(record["before-image"]), F.array(*map(F.lit, table.primary_key))
-        ).alias("before_other_names"),
+        F.lower(F.element_at(record["metadata"], "operation")).alias("_operation"),
     )
+    key = F.array(*map(F.lit, table.primary_key))
+    fields = _under_config_names("data", table.column_names)
+    # A delete gives its key; what else it carries is not a value (DMS fills in nulls).
+    of_key = F.map_filter(fields, lambda name, _: F.array_contains(key, name))
+    return parts.select(
+        "*",
+        F.when(_is_delete(), of_key).otherwise(fields).alias("fields"),
+        _under_config_names("before", table.primary_key).alias("old_key"),
+    )
+
+
+def _under_config_names(fields: str, names: tuple[str, ...]) -> Column:
+    """Keep the fields that have a name of the config: exactly, else alone but for the case."""
+    others = _other_names(fields, names)
+    kept = F.map_filter(
+        fields,
+        lambda name, _: (
+            ~F.array_contains(others, name) | _differs_in_case_only(name, fields, names)
+        ),
+    )
+    renamed = F.transform_keys(kept, lambda name, _: _config_name(name, names))
+    return F.when(F.size(others) > 0, renamed).otherwise(F.col(fields))
+
+
+def _other_names(fields: str, names: tuple[str, ...]) -> Column:
+    return F.array_except(F.map_keys(F.col(fields)), F.array(*map(F.lit, names)))
+
+
+def _config_name(name: Column, names: tuple[str, ...]) -> Column:
+    by_lower_case = F.create_map(*[F.lit(part) for own in names for part in (own.lower(), own)])
+    return F.element_at(by_lower_case, F.lower(name))
+
+
+def _differs_in_case_only(name: Column, fields: str, names: tuple[str, ...]) -> Column:
+    own = _config_name(name, names)
+    twins = F.filter(_other_names(fields, names), lambda other: F.lower(other) == F.lower(name))
+    is_taken = F.array_contains(F.map_keys(F.col(fields)), own)
+    return F.coalesce(~is_taken & (F.size(twins) == 1), F.lit(False))
+
+
+def _text(name: str) -> Column:
+    return F.element_at("fields", name)
+
+
+def _is_delete() -> Column:
+    return F.coalesce(F.col("_operation") == "delete", F.lit(False))
 
 
 def _select_events(fields: DataFrame, table: Table, source: SourceNames) -> DataFrame:
     meta = F.col("meta")
-    operation = F.lower(F.element_at(meta, "operation"))
     record_type = F.lower(F.element_at(meta, "record-type"))
-    is_control = (record_type == "control") & ~operation.startswith("truncate")
+    is_control = (record_type == "control") & ~F.col("_operation").startswith("truncate")
     row_class = (
         F.when(F.col("_raw_value").isNull(), "tombstone")
         .when(is_control, "control")
         .otherwise("data")
     )
-    named = fields.select(
-        *COORDINATES,
-        "_kafka_timestamp",
-        "_raw_value",
-        "is_object",
-        "meta",
-        "data",
-        "other_names",
-        row_class.alias("_class"),
-        operation.alias("_operation"),
-        *[
-            _text_of("data", "other_names", name).alias(f"text.{name}")
-            for name in table.column_names
-        ],
-        *[_has("data", "other_names", name).alias(f"has.{name}") for name in table.column_names],
-        *[
-            _text_of("before", "before_other_names", name).alias(f"before.{name}")
-            for name in table.primary_key
-        ],
-    )
-    typed = named.select(
+    typed = fields.select(
         "*",
+        row_class.alias("_class"),
         *_typed_columns(table),
         *[
-            values.read(F.col(f"`before.{name}`"), table.column(name).type).alias(f"old.{name}")
+            values.read(F.element_at("old_key", name), table.column(name).type).alias(f"old.{name}")
             for name in table.primary_key
         ],
         values.read(F.element_at(meta, "commit-timestamp"), _TIMESTAMP).alias("commit"),
@@ -179,8 +199,7 @@ def _select_events(fields: DataFrame, table: Table, source: SourceNames) -> Data
         "_class",
         "_operation",
         *table.column_names,
-        _names(table, present=True).alias("_present"),
-        _names(table, present=False).alias("_absent"),
+        *_given_and_missing(table),
         _extra(table).alias("_extra"),
         *[f"_old_{name}" for name in table.primary_key],
         "_time",
@@ -192,38 +211,10 @@ def _select_events(fields: DataFrame, table: Table, source: SourceNames) -> Data
     )
 
 
-def _text_of(fields: str, others: str, name: str) -> Column:
-    """Find a field by its exact name, else by the one name that differs in case only."""
-    return F.when(
-        F.array_contains(F.map_keys(F.col(fields)), name), F.element_at(fields, name)
-    ).when(
-        F.size(others) > 0,
-        F.when(
-            F.size(_alike(others, name)) == 1, F.element_at(F.col(fields), _alike(others, name)[0])
-        ),
-    )
-
-
-def _has(fields: str, others: str, name: str) -> Column:
-    alike = (F.size(others) > 0) & (F.size(_alike(others, name)) == 1)
-    return F.coalesce(F.array_contains(F.map_keys(F.col(fields)), name) | alike, F.lit(False))
-
-
-def _alike(others: str, name: str) -> Column:
-    return F.filter(others, lambda other: F.lower(other) == name.lower())
-
-
-def _is_delete() -> Column:
-    return F.col("_operation") == "delete"
-
-
 def _typed_columns(table: Table) -> list[Column]:
     columns = []
     for column in table.schema:
-        text = F.col(f"`text.{column.name}`")
-        if column.name not in table.primary_key:
-            # A delete gives its key; what else it carries is not a value (DMS fills in nulls).
-            text = F.when(~_is_delete(), text)
+        text = _text(column.name)
         if column.type.name == "string":
             text = F.when(~_is_nested(text, column.name), text)
         columns.append(values.read(text, column.type).alias(column.name))
@@ -288,92 +279,72 @@ def _positions(source: SourceNames) -> list[Column]:
     ]
 
 
-def _names(table: Table, *, present: bool) -> Column:
-    """Name the columns that an event gives: all of them for an insert or a load."""
-    every = F.array(*[F.lit(name) for name in table.column_names])
+def _given_and_missing(table: Table) -> list[Column]:
+    """Name the columns that an event gives, all of them for an insert or a load, and the others."""
+    every = F.array(*map(F.lit, table.column_names))
     none = F.array().cast("array<string>")
-    complete = F.lit(True)
-    for name in table.column_names:
-        complete = complete & F.col(f"`has.{name}`")
-    whole_row = F.col("_operation").isin("insert", "load") | complete
-    listed = F.filter(
-        F.array(
-            *[F.when(F.col(f"`has.{name}`") == present, F.lit(name)) for name in table.column_names]
-        ),
-        lambda name: name.isNotNull(),
-    )
-    chosen = F.when(whole_row, every if present else none).otherwise(listed)
-    return F.when(_is_delete(), none).otherwise(chosen)
+    names = F.map_keys("fields")
+    whole_row = F.col("_operation").isin("insert", "load")
+    given = F.when(whole_row, every).otherwise(F.array_intersect(every, names))
+    missing = F.when(whole_row, none).otherwise(F.array_except(every, names))
+    return [
+        F.when(_is_delete(), none).otherwise(F.coalesce(given, none)).alias("_present"),
+        F.when(_is_delete(), none).otherwise(F.coalesce(missing, none)).alias("_absent"),
+    ]
 
 
 def _extra(table: Table) -> Column:
-    lowered = [name.lower() for name in table.column_names]
-    unknown = F.filter(
-        "other_names",
-        lambda other: (
-            ~(
-                F.lower(other).isin(lowered)
-                & (
-                    F.size(F.filter("other_names", lambda twin: F.lower(twin) == F.lower(other)))
-                    == 1
-                )
-            )
+    """Keep the fields that no column has."""
+    names = table.column_names
+    others = _other_names("data", names)
+    unknown = F.map_filter(
+        "data",
+        lambda name, _: (
+            F.array_contains(others, name) & ~_differs_in_case_only(name, "data", names)
         ),
     )
-    return F.when(
-        F.size("other_names") > 0,
-        F.map_filter("data", lambda name, _: F.array_contains(unknown, name)),
-    )
+    return F.when(F.size(others) > 0, unknown)
 
 
 def _failures(table: Table, source: SourceNames) -> Column:
-    meta = F.col("meta")
-    operation = F.col("_operation")
-    schema_name = F.element_at(meta, "schema-name")
-    table_name = F.element_at(meta, "table-name")
-    other_table = (
-        (schema_name.isNotNull() & (schema_name != "") & (schema_name != source.schema))
-        | (table_name.isNotNull() & (table_name != "") & (table_name != source.table))
-    )  # fmt: skip
-    truncates = operation.startswith("truncate")
-    envelope = (
-        F.when(F.col("_class") != "data", F.lit(""))
-        .when(~F.col("is_object"), "BAD_JSON")
-        .when(
-            meta.isNull() | (F.col("data").isNull() & ~F.coalesce(truncates, F.lit(False))),
-            "BAD_ENVELOPE",
-        )
-        .when(operation.isNull(), "BAD_ENVELOPE")
-        .when(~operation.isin(*_OPERATIONS), "UNKNOWN_OPERATION")
-        .when(F.coalesce(other_table, F.lit(False)), "WRONG_TABLE")
-    )
-    checked_text = {
-        column.name: F.col(f"`text.{column.name}`")
-        if column.name in table.primary_key
-        else F.when(~_is_delete(), F.col(f"`text.{column.name}`"))
-        for column in table.schema
-    }
-    found: list[Column] = [
+    """Name what is wrong with a message: its envelope, else every field and its position."""
+    envelope = _envelope_failure(source)
+    unreadable = [
         F.when(
-            checked_text[column.name].isNotNull() & F.col(column.name).isNull(),
+            _text(column.name).isNotNull() & F.col(column.name).isNull(),
             F.lit(f"BAD_TYPE:{column.name}"),
         )
         for column in table.schema
     ]
-    for name in table.primary_key:
-        before = F.col(f"`before.{name}`")
-        found.append(
-            F.when(
-                (operation == "update") & before.isNotNull() & F.col(f"`old.{name}`").isNull(),
-                F.lit(f"BAD_TYPE:{name}"),
-            )
+    unreadable_before = [
+        F.when(
+            (F.col("_operation") == "update")
+            & F.element_at("old_key", name).isNotNull()
+            & F.col(f"`old.{name}`").isNull(),
+            F.lit(f"BAD_TYPE:{name}"),
         )
-    found += [
-        F.when(F.col(f"`text.{name}`").isNull(), F.lit(f"NULL_KEY:{name}"))
         for name in table.primary_key
     ]
+    no_key = [F.when(_text(name).isNull(), F.lit(f"NULL_KEY:{name}")) for name in table.primary_key]
     no_sequence = F.col("time_unreadable")
     if source.commit_time_required:
-        no_sequence = no_sequence | ((operation != "load") & ~F.col("_sequenced"))
-    found.append(F.when(no_sequence, F.lit("NO_SEQUENCE")))
+        no_sequence = no_sequence | ((F.col("_operation") != "load") & ~F.col("_sequenced"))
+    found = [*unreadable, *unreadable_before, *no_key, F.when(no_sequence, F.lit("NO_SEQUENCE"))]
     return F.coalesce(envelope, F.concat_ws(SEPARATOR, *found))
+
+
+def _envelope_failure(source: SourceNames) -> Column:
+    meta, operation = F.col("meta"), F.col("_operation")
+    truncates = F.coalesce(operation.startswith("truncate"), F.lit(False))
+    of_other = F.lit(False)
+    for field, own in (("schema-name", source.schema), ("table-name", source.table)):
+        stated = F.element_at(meta, field)
+        of_other = of_other | F.coalesce((stated != "") & (stated != own), F.lit(False))
+    return (
+        F.when(F.col("_class") != "data", F.lit(""))
+        .when(~F.col("is_object"), "BAD_JSON")
+        .when(meta.isNull() | (F.col("data").isNull() & ~truncates), "BAD_ENVELOPE")
+        .when(operation.isNull(), "BAD_ENVELOPE")
+        .when(~operation.isin(*_OPERATIONS), "UNKNOWN_OPERATION")
+        .when(of_other, "WRONG_TABLE")
+    )

@@ -21,9 +21,6 @@ _TIMESTAMP = (
     r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?"
     r"(Z|[+-][0-9]{2}(:?[0-9]{2})?)?\z"
 )
-_FINER_THAN_MICROSECONDS = r"(\.[0-9]{6})[0-9]+"
-_SHORT_OFFSET = r"([+-][0-9]{2})([0-9]{2})$"
-_HOURS_ONLY_OFFSET = r"(:[0-9.]+[+-][0-9]{2})$"
 
 
 def read(text: Column, kind: DataType) -> Column:
@@ -98,11 +95,8 @@ def _read_date(text: Column, _: DataType) -> Column:
 
 
 def _read_timestamp(text: Column, _: DataType) -> Column:
-    trimmed = F.regexp_replace(text, _FINER_THAN_MICROSECONDS, "$1")
-    spelled = F.regexp_replace(
-        F.regexp_replace(trimmed, _SHORT_OFFSET, "$1:$2"), _HOURS_ONLY_OFFSET, "$1:00"
-    )
-    return F.when(text.rlike(_TIMESTAMP), spelled.cast("timestamp"))
+    # Spark's cast takes every spelling of the pattern and cuts what is finer than microseconds.
+    return F.when(text.rlike(_TIMESTAMP), text.cast("timestamp"))
 
 
 _READERS: dict[str, Callable[[Column, DataType], Column]] = {
