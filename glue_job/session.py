@@ -15,6 +15,8 @@ BATCH_SETTINGS = {
     # A batch is many small plans over wide expressions: compiling each costs more than running it.
     "spark.sql.codegen.wholeStage": "false",
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    # Inferring filters from expressions as wide as ours takes the planner most of its time.
+    "spark.sql.constraintPropagation.enabled": "false",
     # Spark spells every plan out for its event log, again at each adaptive step.
     "spark.sql.ui.explainMode": "simple",
     "spark.sql.maxPlanStringLength": "1000",
