@@ -353,9 +353,23 @@ class TableLake:
     def _append_rows(
         self, rows: Sequence[dict[str, object]], columns: dict[str, str], path: str, write: WriteId
     ) -> None:
-        schema = ", ".join(f"`{name}` {kind}" for name, kind in columns.items())
-        values = [tuple(row[name] for name in columns) for row in rows]
-        delta.append(self.spark.createDataFrame(values, schema).coalesce(1), path, write)
+        # As one literal the rows need no Python process beside the executor.
+        told = [
+            {
+                name: int(value.timestamp() * 1_000_000) if isinstance(value, datetime) else value
+                for name, value in row.items()
+            }
+            for row in rows
+        ]
+        kinds = {name: "bigint" if kind == "timestamp" else kind for name, kind in columns.items()}
+        schema = ", ".join(f"`{name}`: {kind}" for name, kind in kinds.items())
+        text = F.from_json(F.lit(json.dumps(told)), f"array<struct<{schema}>>")
+        frame = self.spark.range(1, numPartitions=1).select(F.inline(text))
+        typed = [
+            F.timestamp_micros(name).alias(name) if kind == "timestamp" else F.col(name)
+            for name, kind in columns.items()
+        ]
+        delta.append(frame.select(*typed), path, write)
 
 
 def _write_id(batch: Batch) -> WriteId:

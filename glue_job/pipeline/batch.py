@@ -18,7 +18,15 @@ from glue_job.pipeline.masking import mask_refused
 from glue_job.pipeline.quality import accepted, check_rules, refused
 from glue_job.pipeline.report import Batch, BatchReport, Measured, Watermark
 from glue_job.pipeline.transform import apply_transforms
-from glue_job.pipeline.versions import difference, fill_moves, fold, place, versions
+from glue_job.pipeline.versions import (
+    Shape,
+    closed_and_opened,
+    difference,
+    fill_moves,
+    fold,
+    place,
+    versions,
+)
 
 _ISO = "yyyy-MM-dd'T'HH:mm:ss.SSSSSS"
 _EVENT = ("_topic_id", "_partition", "_offset")
@@ -77,6 +85,7 @@ class Summary:
     watermark: Watermark
     unsequenced: int
     moves: int
+    loads: int
     fields_missing: int
     drift: Mapping[str, int]
     warned: Mapping[str, int]
@@ -154,13 +163,15 @@ def _write_batch(
     entries = to_entries(
         apply_transforms(events, table).withColumn("_release", F.lit(0)), table
     ).withColumn("_is_new", F.lit(True))
-    in_order = _is_in_order(summary, before)
+    shape = _shape(summary, before)
     sparse_moves = before.sparse_moves or summary.watermark.sparse_moves
-    past, existing = _known(entries, batch, table, edge, in_order=in_order, linked=sparse_moves)
+    past, existing = _known(
+        entries, batch, table, edge, in_order=shape.in_order, linked=sparse_moves
+    )
     together = entries.unionByName(past.withColumn("_is_new", F.lit(False)))
     if sparse_moves:
         together = _fill_chains(together, table)
-    folded = fold(place(together, table), table).localCheckpoint(eager=False)
+    folded = fold(place(together, table, shape), table, shape).localCheckpoint(eager=False)
     try:
         outcomes = _count_outcomes(folded, summary, refused_count, reread)
         report = BatchReport(
@@ -184,8 +195,13 @@ def _write_batch(
         if summary.data > refused_count + reread:
             columns = [name for name in entries.columns if name != "_is_new"]
             edge.changes(folded.filter("_is_new").select(*columns, "_outcome"), batch)
-            delta = difference(versions(folded, table), existing, table)
-            edge.merge(delta, batch, only_current=in_order)
+            desired = versions(folded, table)
+            delta = (
+                closed_and_opened(desired)
+                if shape.in_order
+                else difference(desired, existing, table)
+            )
+            edge.merge(delta, batch, only_current=shape.in_order)
         return report
     finally:
         release(folded)
@@ -214,8 +230,6 @@ def summarize(checked: DataFrame, table: Table) -> Summary:
     load = ok & (F.col("_operation") == "load")
     moved = ok & F.col(f"_old_{table.primary_key[0]}").isNotNull()
     sparse = moved & (F.size("_absent") > 0)
-    failed = F.split("_failed", SEPARATOR)
-    warned = F.split("_warned", SEPARATOR)
 
     def count(condition: Column) -> Column:
         return F.coalesce(F.sum(condition.cast("bigint")), F.lit(0))
@@ -242,16 +256,12 @@ def summarize(checked: DataFrame, table: Table) -> Summary:
             text(latest_load).alias("last_load"),
             count(change & F.col("_sequenced")).alias("sequenced"),
             count(change & ~F.col("_sequenced")).alias("unsequenced"),
+            count(load).alias("loads"),
             count(moved).alias("moves"),
             count(sparse).alias("sparse"),
             count((F.col("_class") == "data") & (F.size("_absent") > 0)).alias("fields_missing"),
-            F.flatten(F.collect_set(F.map_keys("_extra"))).alias("drift"),
-            *[
-                count(F.array_contains(failed, rule.id) | F.array_contains(warned, rule.id)).alias(
-                    f"rule.{rule.id}"
-                )
-                for rule in table.dq_rules
-            ],
+            count((F.col("_class") == "data") & F.col("_extra").isNotNull()).alias("drifting"),
+            count((F.col("_class") == "data") & (F.col("_warned") != "")).alias("warned"),
         )
         .collect()
     )
@@ -261,14 +271,11 @@ def summarize(checked: DataFrame, table: Table) -> Summary:
             if isinstance(value, int):
                 total[name] = total.get(name, 0) + value
     offsets: dict[str, dict[int, tuple[int, int]]] = {}
-    drift: dict[str, int] = {}
     for row in counts:
         offsets.setdefault(row["_topic_id"], {})[row["_partition"]] = (
             row["first"],
             row["last"] + 1,
         )
-        for field in row["drift"]:
-            drift[field] = drift.get(field, 0) + 1
 
     def highest(name: str) -> str:
         return max((row[name] or "" for row in counts), default="")
@@ -276,7 +283,7 @@ def summarize(checked: DataFrame, table: Table) -> Summary:
     def lowest(name: str) -> str:
         return min((row[name] for row in counts if row[name]), default="")
 
-    rules = {rule.id: total.get(f"rule.{rule.id}", 0) for rule in table.dq_rules}
+    rules = _broken_rules(checked, table) if total.get("refused") or total.get("warned") else {}
     severity = {rule.id: rule.severity for rule in table.dq_rules}
     return Summary(
         rows=total.get("rows", 0),
@@ -297,10 +304,38 @@ def summarize(checked: DataFrame, table: Table) -> Summary:
         ),
         unsequenced=total.get("unsequenced", 0),
         moves=total.get("moves", 0),
+        loads=total.get("loads", 0),
         fields_missing=total.get("fields_missing", 0),
-        drift=drift,
+        drift=_unknown_fields(checked) if total.get("drifting") else {},
         warned={id: n for id, n in rules.items() if n and severity[id] == "warning"},
         broken={id: n for id, n in rules.items() if n and severity[id] == "error"},
+    )
+
+
+def _broken_rules(checked: DataFrame, table: Table) -> dict[str, int]:
+    """Count the rows that break each rule, whatever its severity."""
+    ids = [rule.id for rule in table.dq_rules]
+    codes = F.explode(F.split(F.concat_ws(SEPARATOR, "_failed", "_warned"), SEPARATOR))
+    broken = checked.filter((F.col("_failed") != "") | (F.col("_warned") != ""))
+    counted = broken.select(codes.alias("id")).filter(F.col("id").isin(ids)).groupBy("id").count()
+    return {row["id"]: row["count"] for row in counted.collect()}
+
+
+def _unknown_fields(checked: DataFrame) -> dict[str, int]:
+    """Count the messages with each field that no column has."""
+    fields = checked.select(F.explode(F.map_keys("_extra")).alias("field"))
+    return {row["field"]: row["count"] for row in fields.groupBy("field").count().collect()}
+
+
+def _shape(summary: Summary, before: Watermark) -> Shape:
+    """Tell what the fold of this batch has to reckon with."""
+    if not _is_in_order(summary, before):
+        return Shape()
+    changes = summary.data - summary.refused - summary.loads
+    return Shape(
+        in_order=True,
+        anchored=summary.loads > 0 and changes > 0,
+        sparse=summary.fields_missing > 0,
     )
 
 

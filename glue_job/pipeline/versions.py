@@ -1,10 +1,12 @@
 """Steps 5 and 6, versions and order: the history of a key is a fold of its entries.
 
-Everything here is one shuffle by key and windows on it, so that the same code serves a key whose
-whole past is its current row and a key that is folded again from the ledger.
+Everything here is one shuffle by key and windows on it in one order, so that the same code serves a
+key whose whole past is its current row and a key that is folded again from the ledger.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
@@ -14,72 +16,123 @@ from glue_job.contract.model import Table
 from glue_job.pipeline.entries import DELETE, LOAD, MOVED_IN, MOVED_OUT, SEED, UPSERT
 
 _ENDS = (DELETE, MOVED_OUT)
-_POSITION = ("_time", "_lsn", "_record_id", "_partition", "_offset")
+_EVENT = ("time", "lsn", "record_id", "partition", "offset", "topic_id")
 
 
-def place(entries: DataFrame, table: Table) -> DataFrame:
+@dataclass(frozen=True)
+class Shape:
+    """What the entries of a fold may hold: what they cannot hold costs no window."""
+
+    in_order: bool = False
+    """The past of a key is at most one seed, older than every new entry."""
+    anchored: bool = True
+    """Loads and changes meet, so that emissions place the loads."""
+    sparse: bool = True
+    """Some update leaves fields out."""
+
+
+def place(entries: DataFrame, table: Table, shape: Shape) -> DataFrame:
     """Order the entries of each key and find their effective times.
 
     Args:
         entries: `entry_columns` and `_is_new` (whether the entry belongs to this batch).
         table: the table's entry of tables.yaml.
+        shape: what the entries may hold.
 
     Returns:
-        The entries and `_copy` (0 for the delivery that gives an event its values, 1 for its
-        duplicates), `_known` (the event had been delivered before this batch), `_place` (a struct
-        that orders the entries of a key), `_effective` (timestamp), `_had_shown` (whether an entry
-        of an earlier batch was visible before this one), `_shown` (whether the entry
-        is ever visible).
+        The entries and `_place` (a struct that orders the events of a key; equal for deliveries of
+        one event), `_effective` (timestamp), `_is_copy` (another delivery gives the event its
+        values), `_known` (the event had been delivered before this batch), `_had_shown` (an
+        entry of an earlier batch was visible before this one), `_shown` (the entry is ever
+        visible).
     """
-    identity: list[Column | str] = [*table.primary_key, *_identity()]
-    deliveries = Window.partitionBy(*identity)
-    best_first = deliveries.orderBy(
-        F.col("_release").desc(), F.col("_partition"), F.col("_offset"), F.col("_topic_id")
+    key = Window.partitionBy(*table.primary_key)
+    located = (_by_emission if shape.anchored else _by_own_time)(entries, table)
+    by_place = _by_place(table)
+    identified = located.select(
+        "*", F.lead("_place").over(by_place).eqNullSafe(F.col("_place")).alias("_is_copy")
     )
-    identified = entries.select(
+    own, effective = ~F.col("_is_copy"), F.col("_effective")
+    if shape.in_order and not shape.anchored:
+        # Effective times rise with the order, and what is old comes first.
+        overtaken = F.lead("_effective").over(by_place) <= effective
+        return identified.select(
+            "*",
+            F.lit(False).alias("_known"),
+            (own & ~F.coalesce(overtaken, F.lit(False))).alias("_shown"),
+            (~F.col("_is_new")).alias("_had_shown"),
+        )
+    deliveries = Window.partitionBy(*table.primary_key, "_place")
+    later = _earlier(key.orderBy(F.col("_place").desc()))
+    is_old = ~F.col("_is_new")
+    known = identified.select("*", F.max(is_old).over(deliveries).alias("_known"))
+    overtaken = F.min(F.when(own, effective)).over(later) <= effective
+    # An old event may have a new delivery that gives it its values now.
+    was_there = own & F.col("_known")
+    overtaken_before = F.min(F.when(was_there, effective)).over(later) <= effective
+    return known.select(
         "*",
-        F.when(F.row_number().over(best_first) == 1, 0).otherwise(1).alias("_copy"),
-        F.max(~F.col("_is_new")).over(deliveries).alias("_known"),
-        F.min("_emitted_at").over(deliveries).alias("_emission"),
+        (own & ~F.coalesce(overtaken, F.lit(False))).alias("_shown"),
+        (was_there & ~F.coalesce(overtaken_before, F.lit(False))).alias("_had_shown"),
     )
-    key = Window.partitionBy(*table.primary_key, "_copy")
-    own = F.struct(*_POSITION)
+
+
+def _own_event() -> Column:
+    """Give what two deliveries of one event share, beside the key, in the order of events."""
+    by_coordinates = (F.col("_kind") != LOAD) & ~F.col("_sequenced")
+    return F.struct(
+        F.coalesce("_time", "_emitted_at").alias("time"),
+        F.col("_lsn").alias("lsn"),
+        F.col("_record_id").alias("record_id"),
+        *[
+            F.when(by_coordinates, F.col(f"_{name}")).alias(name)
+            for name in ("partition", "offset", "topic_id")
+        ],
+    )
+
+
+def _by_own_time(entries: DataFrame, table: Table) -> DataFrame:
+    """Place every entry by its own time: right where no load meets a change."""
+    located = entries.select("*", _own_event().alias("_place"))
+    return located.select("*", F.col("_place")["time"].alias("_effective"))
+
+
+def _by_emission(entries: DataFrame, table: Table) -> DataFrame:
+    """Place a load after the last change, in source order, that DMS had emitted when it read."""
     is_load = F.col("_kind") == LOAD
-    # A load follows the last change, in source order, that DMS had emitted when it read the row.
-    emitted_so_far = key.orderBy(
-        F.col("_emission").asc_nulls_first(), is_load.cast("int")
-    ).rowsBetween(Window.unboundedPreceding, Window.currentRow)
-    anchored = identified.select(
-        "*", F.max(F.when(~is_load, own)).over(emitted_so_far).alias("_anchor")
+    events = entries.select("*", _own_event().alias("_event"))
+    deliveries = Window.partitionBy(*table.primary_key, "_event", is_load)
+    emitted = events.select("*", F.min("_emitted_at").over(deliveries).alias("_emission"))
+    emitted_so_far = _so_far(
+        Window.partitionBy(*table.primary_key).orderBy(
+            F.col("_emission").asc_nulls_first(), is_load.cast("int")
+        )
     )
-    anchor = F.when(is_load, F.col("_anchor")).otherwise(own)
+    changes = F.max(F.when(~is_load, F.col("_event")))
+    anchored = emitted.select("*", changes.over(emitted_so_far).alias("_anchor"))
+    anchor = F.when(is_load, F.col("_anchor")).otherwise(F.col("_event"))
     position = F.struct(
         anchor.isNotNull().alias("after_a_change"),
-        *[anchor[name].alias(name) for name in _POSITION],
+        *[anchor[name].alias(name) for name in _EVENT],
         is_load.alias("is_load"),
         F.when(is_load, F.col("_emission")).alias("loaded_at"),
     )
-    loaded = F.greatest(F.col("_emission"), anchor["_time"])
+    loaded = F.greatest(F.col("_emission"), anchor["time"])
     effective = F.when(is_load, loaded).otherwise(F.col("_time"))
-    located = anchored.select("*", position.alias("_place"), effective.alias("_effective")).drop(
-        "_anchor"
-    )
-    following = key.orderBy("_place").rowsBetween(1, Window.unboundedFollowing)
-    overtaken = F.min("_effective").over(following) <= F.col("_effective")
-    is_old = ~F.col("_is_new")
-    overtaken_before = F.min(F.when(is_old, F.col("_effective"))).over(following) <= F.col(
-        "_effective"
-    )
-    return located.select(
-        "*",
-        (~F.coalesce(overtaken, F.lit(False))).alias("_shown"),
-        (is_old & ~F.coalesce(overtaken_before, F.lit(False))).alias("_had_shown"),
+    return anchored.select(
+        *entries.columns, position.alias("_place"), effective.alias("_effective")
     )
 
 
-def _in_order(table: Table, *within: str) -> WindowSpec:
-    """Give the entries of a key, first deliveries apart from duplicates, in their order."""
-    return Window.partitionBy(*table.primary_key, "_copy", *within).orderBy("_place")
+def _by_place(table: Table) -> WindowSpec:
+    """Give the entries of a key in order; of an event's deliveries the one that counts is last."""
+    return Window.partitionBy(*table.primary_key).orderBy(
+        "_place",
+        "_release",
+        F.col("_partition").desc(),
+        F.col("_offset").desc(),
+        F.col("_topic_id").desc(),
+    )
 
 
 def _so_far(order: WindowSpec) -> WindowSpec:
@@ -90,58 +143,69 @@ def _earlier(order: WindowSpec) -> WindowSpec:
     return order.rowsBetween(Window.unboundedPreceding, -1)
 
 
-def _identity() -> list[Column]:
-    """Give what two deliveries of one event share, beside the key."""
-    is_load = F.col("_kind") == LOAD
-    is_seed = F.col("_kind") == SEED
-    by_coordinates = ~is_load & ~F.col("_sequenced")
-    known_or_read = F.when(is_seed, "seed").when(is_load, "load")
-    return [
-        known_or_read.when(by_coordinates, "offset").otherwise("position"),
-        F.when(is_load, F.col("_emitted_at")).when(~by_coordinates, F.col("_time")),
-        F.when(~by_coordinates & ~is_load, F.col("_lsn")),
-        F.when(~by_coordinates & ~is_load, F.col("_record_id")),
-        F.when(by_coordinates, F.col("_topic_id")),
-        F.when(by_coordinates, F.col("_partition")),
-        F.when(by_coordinates, F.col("_offset")),
-    ]
-
-
 def state_name(name: str) -> str:
-    """Name the column that holds what is known of a data column at an entry: a struct or NULL."""
+    """Name the column that holds the value of a data column as it stands at an entry."""
     return f"_state_{name}"
 
 
-def carry(placed: DataFrame, table: Table) -> DataFrame:
+def carry(placed: DataFrame, table: Table, shape: Shape) -> DataFrame:
     """Give every entry the values that its key has there, absent fields carried.
 
     Args:
         placed: the result of `place`.
         table: the table's entry of tables.yaml.
+        shape: what the entries may hold.
 
     Returns:
-        `placed` with one `state_name` struct column a data column outside the key: NULL when
-        nothing is known (a column added to the config later), else a struct with `v`.
+        `placed` with a `state_name` column a data column outside the key, and `_unknown` (names
+        of the data columns that no event has given yet: added to the config later).
     """
+    names = value_columns(table)
+    every = F.array(*map(F.lit, names)).cast("array<string>")
+    if not shape.sparse:
+        unknown = F.when(
+            ~F.col("_kind").isin(*_ENDS), F.array_except(every, F.col("_present"))
+        ).otherwise(F.array())
+        return placed.select(
+            "*", *[F.col(name).alias(state_name(name)) for name in names], unknown.alias("_unknown")
+        )
+    by_place = _by_place(table)
     ends = F.col("_kind").isin(*_ENDS)
-    ended = F.sum(ends.cast("int")).over(_so_far(_in_order(table)))
-    lives = placed.select("*", ended.alias("_life"))
-    life = _in_order(table, "_life")
-    in_life = _so_far(life)
-    begins = F.row_number().over(life) == F.when(F.col("_life") == 0, 1).otherwise(2)
-    begun = lives.select("*", begins.alias("_begins"))
-    return begun.select(
+    ended = F.sum((ends & ~F.col("_is_copy")).cast("int")).over(_so_far(by_place))
+    was_ended = F.last(F.when(~F.col("_is_copy"), ends), ignorenulls=True).over(_earlier(by_place))
+    lives = placed.select(
+        "*", ended.alias("_life"), F.coalesce(was_ended, F.lit(True)).alias("_begins")
+    )
+    said = lives.select(
+        *placed.columns,
+        "_life",
+        *[
+            F.last(F.when(~F.col("_is_copy"), _said(name)), ignorenulls=True)
+            .over(_so_far(by_place))
+            .alias(state_name(name))
+            for name in names
+        ],
+    )
+    of_this_life = {
+        name: F.coalesce(F.col(state_name(name))["life"] == F.col("_life"), F.lit(False))
+        for name in names
+    }
+    unknown = [F.when(~of_this_life[name], F.lit(name)) for name in names]
+    return said.select(
         *placed.columns,
         *[
-            F.last(_known(name), ignorenulls=True).over(in_life).alias(state_name(name))
-            for name in value_columns(table)
+            F.when(of_this_life[name], F.col(state_name(name))["v"]).alias(state_name(name))
+            for name in names
         ],
+        F.filter(F.array(*unknown).cast("array<string>"), lambda name: name.isNotNull()).alias(
+            "_unknown"
+        ),
     )
 
 
-def _known(name: str) -> Column:
+def _said(name: str) -> Column:
     """Tell what an entry itself says of a column; NULL when it says nothing."""
-    value = F.struct(F.col(name).alias("v"))
+    value = F.struct(F.col("_life").alias("life"), F.col(name).alias("v"))
     given = F.array_contains("_present", name)
     # With nothing before it, a field that an update leaves out is null; so it is for a new key,
     # whose own past does not count.
@@ -156,74 +220,91 @@ def value_columns(table: Table) -> tuple[str, ...]:
     return tuple(name for name in table.column_names if name not in table.primary_key)
 
 
-def fold(placed: DataFrame, table: Table) -> DataFrame:
+def fold(placed: DataFrame, table: Table, shape: Shape) -> DataFrame:
     """Find out what each entry changed.
 
     Args:
         placed: the result of `place`.
         table: the table's entry of tables.yaml.
+        shape: what the entries may hold.
 
     Returns:
-        `placed` with the states of `carry` and `_alive` (the key exists after the entry),
-        `_changes` (a version opens or ends there), `_outcome` (for new entries).
+        `placed` with the columns of `carry` and `_alive` (the key exists after the entry),
+        `_changes` (a version opens or ends there), `_refreshes` (the row is another, though no
+        version opens), `_outcome` (for new entries).
     """
-    carried = carry(placed, table)
+    carried = carry(placed, table, shape)
     alive = ~F.col("_kind").isin(*_ENDS)
     tracked = [name for name in value_columns(table) if name not in table.ignore_columns]
     state = F.struct(
         alive.alias("alive"),
-        *[F.col(state_name(name)).alias(name) for name in tracked],
+        "_unknown",
+        *[F.col(state_name(name)).alias(name) for name in value_columns(table)],
     )
-    before = _earlier(_in_order(table))
-    at_once = _earlier(_in_order(table, "_effective"))
-    had_shown = F.col("_had_shown")
+    earlier = _earlier(_by_place(table))
+    shown = F.last(F.when(F.col("_shown"), state), ignorenulls=True)
     compared = carried.select(
-        "*",
-        alive.alias("_alive"),
-        state.alias("_after"),
-        F.last(F.when(F.col("_shown"), state), ignorenulls=True).over(before).alias("_before"),
-        F.last(F.when(had_shown, state), ignorenulls=True).over(at_once).alias("_replaced"),
-        F.max(F.when(had_shown, F.col("_effective"))).over(before).alias("_reached"),
+        "*", alive.alias("_alive"), state.alias("_after"), shown.over(earlier).alias("_before")
     )
-    changes = _differs("_before", tracked)
-    outcome = _outcome(changes, _differs("_replaced", tracked))
+    changes = _differs(F.col("_before"), tracked)
+    refreshes = ~F.col("_after").eqNullSafe(F.col("_before"))
+    own = (F.col("_is_copy") | F.col("_known"), F.col("_shown"))
+    if shape.in_order and not shape.anchored:
+        outcome = _outcome(*own, changes)
+    else:
+        had_shown = F.last(
+            F.when(
+                F.col("_had_shown"),
+                F.struct(F.col("_effective").alias("at"), F.col("_after").alias("state")),
+            ),
+            ignorenulls=True,
+        )
+        reached = F.max(F.when(F.col("_had_shown"), F.col("_effective")))
+        compared = compared.select(
+            "*",
+            had_shown.over(earlier).alias("_showed"),
+            reached.over(earlier).alias("_reached"),
+        )
+        showed, effective = F.col("_showed"), F.col("_effective")
+        # Where an older entry showed at the same time, this one changes what that had made of it.
+        differs = F.when(showed["at"] == effective, _differs(showed["state"], tracked)).otherwise(
+            changes
+        )
+        # A load that had shown and lies behind a later time shows no more.
+        hides = F.coalesce(F.col("_reached") > effective, F.lit(False))
+        outcome = _outcome(*own, differs | hides)
     return compared.select(
         *carried.columns,
         "_alive",
         (F.col("_shown") & changes).alias("_changes"),
+        (F.col("_shown") & refreshes).alias("_refreshes"),
         F.when(F.col("_is_new"), outcome).alias("_outcome"),
     )
 
 
-def _outcome(changes: Column, replaces: Column) -> Column:
-    """Tell what becomes of an entry.
-
-    Args:
-        changes: whether it differs from what showed before it.
-        replaces: whether it differs from what an older entry had made of the same time.
-    """
-    # Where an older entry showed at the same time, this one changes what that one had made of it.
-    differs = F.when(F.col("_replaced").isNotNull(), replaces).otherwise(changes)
-    # A load that had shown and lies behind a later time shows no more.
-    hides = F.coalesce(F.col("_reached") > F.col("_effective"), F.lit(False))
+def _outcome(is_repeated: Column, shown: Column, matters: Column) -> Column:
+    """Tell what becomes of an entry."""
     return (
-        F.when((F.col("_copy") == 1) | F.col("_known"), "duplicate")
-        .when(~F.col("_shown"), "superseded")
-        .when(differs | hides, "applied")
+        F.when(is_repeated, "duplicate")
+        .when(~shown, "superseded")
+        .when(matters, "applied")
         .otherwise("unchanged")
     )
 
 
-def _differs(earlier: str, tracked: list[str]) -> Column:
-    """Tell whether the state after an entry is another than `earlier`."""
-    before, after = F.col(earlier), F.col("_after")
+def _differs(before: Column, tracked: list[str]) -> Column:
+    """Tell whether the state after an entry is another than the one before."""
+    after = F.col("_after")
     was_alive = F.coalesce(before["alive"], F.lit(False))
+    # What was unknown is filled in, not changed.
+    all_known = (F.size(before["_unknown"]) == 0) & (F.size(after["_unknown"]) == 0)
     values_differ = F.lit(False)
     for name in tracked:
-        # What was unknown is filled in, not changed.
-        both_known = before[name].isNotNull() & after[name].isNotNull()
-        same = before[name]["v"].eqNullSafe(after[name]["v"])
-        values_differ = values_differ | (both_known & ~same)
+        both_known = ~F.array_contains(before["_unknown"], name) & ~F.array_contains(
+            after["_unknown"], name
+        )
+        same = before[name].eqNullSafe(after[name])
+        values_differ = values_differ | (~same & (all_known | both_known))
     return (was_alive != after["alive"]) | (was_alive & after["alive"] & values_differ)
 
 
@@ -236,37 +317,36 @@ def versions(folded: DataFrame, table: Table) -> DataFrame:
 
     Returns:
         The data columns, `_effective_from`, `_effective_to` (NULL for the current row),
-        `_is_current`, `_unknown` (names of data columns that no event has given yet).
+        `_is_current`, `_unknown`; `_is_held` (the version began with a seed: history has a row for
+        it) and `_is_refreshed` (an entry since then made that row another one).
     """
-    shown = folded.filter((F.col("_copy") == 0) & F.col("_shown"))
+    shown = folded.filter("_shown")
     in_order = Window.partitionBy(*table.primary_key).orderBy("_place")
-    changed_at = F.when(F.col("_changes"), F.col("_effective"))
-    latest_change = F.last(changed_at, ignorenulls=True).over(_so_far(in_order))
+    so_far = _so_far(in_order)
+    begun = F.when(
+        F.col("_changes"),
+        F.struct(F.col("_effective").alias("at"), (F.col("_kind") == SEED).alias("held")),
+    )
+    refreshed = F.max(F.col("_refreshes") & (F.col("_kind") != SEED))
     runs = shown.select(
         "*",
-        latest_change.alias("_effective_from"),
+        F.last(begun, ignorenulls=True).over(so_far).alias("_begun"),
+        refreshed.over(so_far).alias("_is_refreshed"),
         F.lead("_effective").over(in_order).alias("_effective_to"),
         F.coalesce(F.lead("_changes").over(in_order), F.lit(True)).alias("_run_ends"),
     )
     return runs.filter(F.col("_alive") & F.col("_run_ends")).select(
         *[
-            F.col(name) if name in table.primary_key else F.col(state_name(name))["v"].alias(name)
+            F.col(name if name in table.primary_key else state_name(name)).alias(name)
             for name in table.column_names
         ],
-        "_effective_from",
+        F.col("_begun")["at"].alias("_effective_from"),
         "_effective_to",
         F.col("_effective_to").isNull().alias("_is_current"),
-        _unknown(table).alias("_unknown"),
+        "_unknown",
+        F.col("_begun")["held"].alias("_is_held"),
+        "_is_refreshed",
     )
-
-
-def _unknown(table: Table) -> Column:
-    """Name the data columns that no event has given yet."""
-    names = value_columns(table)
-    if not names:
-        return F.array().cast("array<string>")
-    unknown = [F.when(F.col(state_name(name)).isNull(), F.lit(name)) for name in names]
-    return F.filter(F.array(*unknown), lambda name: name.isNotNull())
 
 
 def fill_moves(entries: DataFrame, table: Table) -> DataFrame:
@@ -282,7 +362,8 @@ def fill_moves(entries: DataFrame, table: Table) -> DataFrame:
     """
     event = ["_topic_id", "_partition", "_offset"]
     names = value_columns(table)
-    left = _left_behind(carry(place(entries, table), table), table)
+    shape = Shape()
+    left = _left_behind(carry(place(entries, table, shape), table, shape), table)
     states = F.struct(*[state_name(name) for name in names])
     joined = entries.join(left.select(*event, states.alias("_left")), event, "left")
     sparse = (F.col("_kind") == MOVED_IN) & (F.size("_absent") > 0)
@@ -290,7 +371,7 @@ def fill_moves(entries: DataFrame, table: Table) -> DataFrame:
     def filled(name: str) -> Column:
         if name not in names:
             return F.col(name)
-        of_old_key = F.col("_left")[state_name(name)]["v"]
+        of_old_key = F.col("_left")[state_name(name)]
         missing = sparse & F.array_contains("_absent", name)
         return F.when(missing, of_old_key).otherwise(F.col(name)).alias(name)
 
@@ -299,16 +380,44 @@ def fill_moves(entries: DataFrame, table: Table) -> DataFrame:
 
 def _left_behind(carried: DataFrame, table: Table) -> DataFrame:
     """Give what an old key held when it was left, by the coordinates of the event."""
-    order = _in_order(table)
-    gone = F.coalesce(F.last(F.col("_kind").isin(*_ENDS)).over(_earlier(order)), F.lit(True))
-    held = [
-        F.when(~gone, F.lag(state_name(name)).over(order)).alias(state_name(name))
-        for name in value_columns(table)
-    ]
-    states = carried.select("_topic_id", "_partition", "_offset", "_kind", "_copy", *held)
+    own = ~F.col("_is_copy")
+    states = F.struct(
+        F.col("_kind").isin(*_ENDS).alias("gone"),
+        *[state_name(name) for name in value_columns(table)],
+    )
+    last = F.last(F.when(own, states), ignorenulls=True).over(_earlier(_by_place(table)))
+    held = carried.select(
+        "_topic_id", "_partition", "_offset", "_kind", "_is_copy", last.alias("_held")
+    )
     # An offset that was read twice has one row here: more would multiply the entries joined to it.
-    return states.filter((F.col("_kind") == MOVED_OUT) & (F.col("_copy") == 0)).drop(
-        "_kind", "_copy"
+    left = held.filter((F.col("_kind") == MOVED_OUT) & own)
+    gone = F.coalesce(F.col("_held")["gone"], F.lit(True))
+    return left.select(
+        "_topic_id",
+        "_partition",
+        "_offset",
+        *[
+            F.when(~gone, F.col("_held")[state_name(name)]).alias(state_name(name))
+            for name in value_columns(table)
+        ],
+    )
+
+
+def closed_and_opened(desired: DataFrame) -> DataFrame:
+    """Give the rows by which history differs where the past of each key was its seed.
+
+    Args:
+        desired: the result of `versions`.
+
+    Returns:
+        The columns of history and `_action`, as `difference` gives them; nothing is deleted.
+    """
+    changed = F.col("_effective_to").isNotNull() | F.col("_is_refreshed")
+    action = F.when(~F.col("_is_held"), "insert").when(changed, "update")
+    return (
+        desired.withColumn("_action", action)
+        .filter(F.col("_action").isNotNull())
+        .drop("_is_held", "_is_refreshed")
     )
 
 
@@ -317,8 +426,7 @@ def difference(desired: DataFrame, existing: DataFrame, table: Table) -> DataFra
 
     Args:
         desired: the result of `versions`.
-        existing: the rows of history of the same keys (all of them, or only the current ones for
-            keys whose new events are all later).
+        existing: all rows of history of the same keys.
         table: the table's entry of tables.yaml.
 
     Returns:
@@ -326,7 +434,8 @@ def difference(desired: DataFrame, existing: DataFrame, table: Table) -> DataFra
         key and `_effective_from`.
     """
     address = [*table.primary_key, "_effective_from"]
-    content = [name for name in desired.columns if name not in address]
+    technical = (*address, "_is_held", "_is_refreshed")
+    content = [name for name in desired.columns if name not in technical]
     wanted = desired.select(*address, F.struct(*content).alias("_wanted"))
     found = existing.select(*address, F.struct(*content).alias("_found"))
     joined = wanted.join(found, address, "full_outer")
@@ -344,7 +453,7 @@ def difference(desired: DataFrame, existing: DataFrame, table: Table) -> DataFra
         .select(
             *[
                 F.col(name) if name in address else F.col("_wanted")[name].alias(name)
-                for name in desired.columns
+                for name in (*address, *content)
             ],
             "_action",
         )
