@@ -28,6 +28,7 @@ class Arguments:
     state_file: Path | None = None
     local_cores: int | None = None
     spark_jars: str = ""
+    allow_quarantine: tuple[str, ...] = ()
 
 
 def parse(argv: Sequence[str]) -> Arguments:
@@ -46,6 +47,12 @@ def parse(argv: Sequence[str]) -> Arguments:
     parser.add_argument("--trigger-seconds", type=float)
     parser.add_argument("--stop-file", type=Path, help="the job ends when this file appears")
     parser.add_argument("--state-file", type=Path, help="rewritten after every batch")
+    parser.add_argument(
+        "--allow-quarantine",
+        type=lambda names: tuple(filter(None, names.split(","))),
+        default=(),
+        help="tables, by comma, that the circuit breaker lets pass in this run",
+    )
     known, _ = parser.parse_known_args(argv)
     values = vars(known)
     on_laptop = values["lake"] is not None

@@ -192,6 +192,7 @@ def run(arguments: Arguments) -> int:
             table,
             config_text=loaded.text,
             config_hash=loaded.config_hash,
+            allow_quarantine=table.name in arguments.allow_quarantine,
         )
         job.refuse_contradictions()
         job.open()

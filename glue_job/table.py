@@ -7,7 +7,7 @@ from datetime import datetime
 
 from pyspark.sql import DataFrame, SparkSession
 
-from glue_job import session
+from glue_job import failpoints, session
 from glue_job.contract.lake import LakePaths
 from glue_job.contract.loader import load
 from glue_job.contract.model import Pipeline, Table
@@ -32,8 +32,12 @@ class TableJob:
         *,
         config_text: str,
         config_hash: str,
+        allow_quarantine: bool = False,
     ) -> None:
-        """Name the table; `open` reads and makes what is needed."""
+        """Name the table; `open` reads and makes what is needed.
+
+        `allow_quarantine` lets batches pass that the circuit breaker would stop.
+        """
         self.spark = session.prepare(spark)
         self.paths = paths
         self.pipeline = pipeline
@@ -41,6 +45,7 @@ class TableJob:
         self.lake = TableLake(self.spark, paths, table)
         self._config_text = config_text
         self._config_hash = config_hash
+        self._is_guarded = not allow_quarantine
 
     def in_session(self, spark: SparkSession) -> TableJob:
         """Give the same job on the session that a batch came with."""
@@ -71,9 +76,29 @@ class TableJob:
         source: str,
     ) -> BatchReport:
         """Take a batch; one that was begun before is finished under its own config and time."""
+        failpoints.reach("batch-start")
+        report = self._process(rows, application_id, batch_id, processed_at, source)
+        failpoints.reach("batch-end")
+        return report
+
+    def _process(
+        self,
+        rows: DataFrame,
+        application_id: str,
+        batch_id: int,
+        processed_at: datetime,
+        source: str,
+    ) -> BatchReport:
         recorded = self.lake.recorded(application_id, batch_id)
         if recorded is None:
-            batch = Batch(application_id, batch_id, processed_at, self._config_hash, source)
+            batch = Batch(
+                application_id,
+                batch_id,
+                processed_at,
+                self._config_hash,
+                source,
+                is_guarded=self._is_guarded,
+            )
             return process_batch(rows, batch, self.pipeline, self.table, self.lake)
         if self.lake.covers(recorded.batch):
             log.info("%s: batch %s is in the lake already", self.table.name, batch_id)

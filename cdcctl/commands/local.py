@@ -189,6 +189,14 @@ def run(
     lake: Annotated[Path, typer.Option("--lake", help="Folder of the lake to write.")],
     config: ConfigOption = DEFAULT_CONFIG,
     artifacts: ArtifactsOption = None,
+    allow_quarantine: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--allow-quarantine",
+            metavar="TABLE",
+            help="Let this table's batches pass the circuit breaker.",
+        ),
+    ] = None,
     output_format: OutputOption = OutputFormat.table,
 ) -> None:
     """Hand message files to the job, in name order; run again it goes on after the last."""
@@ -197,7 +205,13 @@ def run(
 
     with open_progress() as progress:
         report = run_messages(
-            LocalRunRequest(config=config, messages=messages, lake=lake, artifacts=artifacts),
+            LocalRunRequest(
+                config=config,
+                messages=messages,
+                lake=lake,
+                artifacts=artifacts,
+                allow_quarantine=tuple(allow_quarantine or ()),
+            ),
             progress,
         )
     output.write(view.run_document(report), output_format, lambda: view.show_run(report))

@@ -164,8 +164,15 @@ class Manifest:
 class MessageRun:
     """One run over message files: holds the lake for itself, and the Spark session."""
 
-    def __init__(self, lake: Path, config: LoadedConfig, artifacts: Path | None) -> None:
+    def __init__(
+        self,
+        lake: Path,
+        config: LoadedConfig,
+        artifacts: Path | None,
+        allow_quarantine: Sequence[str] = (),
+    ) -> None:
         """Name the lake; entering takes it."""
+        self._allow_quarantine = allow_quarantine
         self._lake = lake.absolute()
         self._config = config
         self._artifacts = artifacts
@@ -234,6 +241,7 @@ class MessageRun:
                     table,
                     config_text=self._config.file.read_text(encoding="utf-8"),
                     config_hash=self._config.config_hash,
+                    allow_quarantine=table.name in self._allow_quarantine,
                 )
                 job.refuse_contradictions()
                 self._jobs[table.topic] = job
@@ -244,7 +252,10 @@ class MessageRun:
         """Take one file through the job: a batch for each table in it."""
         from pyspark.sql import functions as F
 
+        from glue_job import failpoints
+
         number = self.manifest.begin(file.path.name, file.sha256)
+        failpoints.reach("before-file")
         for topic in file.topics:
             job = self._jobs[topic]
             rows = (
@@ -268,6 +279,7 @@ class MessageRun:
                 processed_at=datetime.now(UTC),
                 source=file.path.name,
             )
+        failpoints.reach("after-file")
         self.manifest.finish(number)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from cdcctl.operations.configuration import load_config
 
 if TYPE_CHECKING:
     from cdcctl.ui.progress import Progress
+    from glue_job.contract.model import Pipeline
 
 _FIELDS = ("topic", "partition", "offset", "timestamp", "key", "value")
 
@@ -26,6 +27,8 @@ class LocalRunRequest:
     messages: Path
     lake: Path
     artifacts: Path | None = None
+    allow_quarantine: tuple[str, ...] = ()
+    """Tables that the circuit breaker lets pass."""
 
 
 @dataclass(frozen=True)
@@ -61,9 +64,10 @@ def run_messages(request: LocalRunRequest, progress: Progress) -> LocalRunReport
 
     config = load_config(request.config)
     tables = {table.topic: table for table in config.pipeline.streamed_tables}
+    _known_tables(request.allow_quarantine, config.pipeline)
     files = _message_files(request.messages)
     progress.step("reading the message files")
-    with MessageRun(request.lake, config, request.artifacts) as run:
+    with MessageRun(request.lake, config, request.artifacts, request.allow_quarantine) as run:
         fresh = run.manifest.unapplied(files)
         checked = []
         for position, path in enumerate(fresh):
@@ -86,6 +90,20 @@ def run_messages(request: LocalRunRequest, progress: Progress) -> LocalRunReport
                     )
                 )
         return LocalRunReport(tuple(lines))
+
+
+def _known_tables(names: Sequence[str], pipeline: Pipeline) -> None:
+    """Raise when a table is named that the config has not."""
+    known = [table.name for table in pipeline.streamed_tables]
+    for name in names:
+        if name not in known:
+            raise CdcctlError(
+                "USE011",
+                f"the config has no table `{name}`",
+                why=f"known: {', '.join(known)}",
+                fix="name one of them",
+                exit_code=ExitCode.USAGE,
+            )
 
 
 def _message_files(folder: Path) -> list[Path]:

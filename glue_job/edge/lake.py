@@ -12,6 +12,7 @@ from delta.tables import DeltaTable
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from glue_job import failpoints
 from glue_job.contract.lake import (
     BATCH_COLUMNS,
     HISTORY_COLUMNS,
@@ -206,6 +207,7 @@ class TableLake:
 
     def measure(self, events: DataFrame, *, fields_missing: bool) -> tuple[Measured, ...]:
         """Measure the configured metrics with Deequ."""
+        failpoints.reach("after-summary")
         return measure(self.spark, events, self.table, fields_missing=fields_missing)
 
     def other_entries(self, batch: Batch) -> DataFrame:
@@ -260,14 +262,16 @@ class TableLake:
             "history_version": None,
             "watermark": json.dumps(asdict(report.watermark)),
         }
-        self._append_rows([row], BATCH_COLUMNS, self.paths.batches, self._shared(batch))
+        with failpoints.around("record"):
+            self._append_rows([row], BATCH_COLUMNS, self.paths.batches, self._shared(batch))
         self._remember(
             Recorded(batch, report.offsets, report.watermark, report.consumed, report.outcomes)
         )
 
     def quarantine(self, refused: DataFrame, batch: Batch) -> None:
         """Append what was refused."""
-        delta.append(refused, self.paths.quarantine(self.table.name), _write_id(batch))
+        with failpoints.around("quarantine"):
+            delta.append(refused, self.paths.quarantine(self.table.name), _write_id(batch))
 
     def measures(self, report: BatchReport) -> None:
         """Append the metrics of the batch."""
@@ -288,7 +292,8 @@ class TableLake:
             for measured in report.measures
         ]
         if rows:
-            self._append_rows(rows, METRIC_COLUMNS, self.paths.metrics, self._shared(batch))
+            with failpoints.around("metrics"):
+                self._append_rows(rows, METRIC_COLUMNS, self.paths.metrics, self._shared(batch))
 
     def changes(self, entries: DataFrame, batch: Batch) -> None:
         """Append the batch's entries to the change ledger."""
@@ -299,11 +304,9 @@ class TableLake:
             F.lit(batch.application_id).alias("_application_id"),
             F.lit(batch.batch_id).cast("bigint").alias("_batch_id"),
         )
-        delta.append(
-            stamped.select(*self.ledger_columns()),
-            self.paths.changes(self.table.name),
-            _write_id(batch),
-        )
+        ledger = self.paths.changes(self.table.name)
+        with failpoints.around("ledger"):
+            delta.append(stamped.select(*self.ledger_columns()), ledger, _write_id(batch))
 
     def merge(self, difference: DataFrame, batch: Batch, *, only_current: bool) -> None:
         """Bring history to what the fold asks for, in one commit.
@@ -330,7 +333,7 @@ class TableLake:
             .whenMatchedUpdate(set=values)
             .whenNotMatchedInsert("s.`_action` != 'delete'", values=values)
         )
-        with delta.writing(self.spark, _write_id(batch)):
+        with failpoints.around("history"), delta.writing(self.spark, _write_id(batch)):
             merge.execute()
 
     def _shared(self, batch: Batch) -> WriteId:
@@ -385,6 +388,7 @@ def _recorded(row: dict[str, object]) -> Recorded:
             processed_at=_utc(row["processed_at"]),
             config_hash=str(row["config_hash"]),
             source=str(row["source"]),
+            is_guarded=False,
         ),
         offsets={
             topic: {int(partition): (first, end) for partition, (first, end) in ranges.items()}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from pyspark.sql import Column, DataFrame
@@ -12,11 +11,13 @@ from pyspark.sql import functions as F
 from glue_job.contract.lake import OUTCOMES
 from glue_job.contract.model import Pipeline, Table
 from glue_job.errors import JobError
+from glue_job.pipeline.breaker import stop_if_tripped
 from glue_job.pipeline.entries import seeds, to_entries
-from glue_job.pipeline.envelope import SEPARATOR, SourceNames, parse_envelope
+from glue_job.pipeline.envelope import SourceNames, parse_envelope
 from glue_job.pipeline.masking import mask_refused
 from glue_job.pipeline.quality import accepted, check_rules, refused
 from glue_job.pipeline.report import Batch, BatchReport, Measured, Watermark
+from glue_job.pipeline.summary import Summary, summarize
 from glue_job.pipeline.transform import apply_transforms
 from glue_job.pipeline.versions import (
     Shape,
@@ -28,7 +29,6 @@ from glue_job.pipeline.versions import (
     versions,
 )
 
-_ISO = "yyyy-MM-dd'T'HH:mm:ss.SSSSSS"
 _EVENT = ("_topic_id", "_partition", "_offset")
 
 
@@ -69,29 +69,6 @@ class BatchEdge(Protocol):
         """Bring history to what the fold asks for, in one commit."""
 
 
-@dataclass(frozen=True)
-class Summary:
-    """What one pass over the checked rows counts."""
-
-    rows: int
-    data: int
-    tombstones: int
-    controls: int
-    refused: int
-    offsets: Mapping[str, Mapping[int, tuple[int, int]]]
-    first_change: str
-    first_emission: str
-    first_load: str
-    watermark: Watermark
-    unsequenced: int
-    moves: int
-    loads: int
-    fields_missing: int
-    drift: Mapping[str, int]
-    warned: Mapping[str, int]
-    broken: Mapping[str, int]
-
-
 def process_batch(
     rows: DataFrame, batch: Batch, pipeline: Pipeline, table: Table, edge: BatchEdge
 ) -> BatchReport:
@@ -108,7 +85,8 @@ def process_batch(
         The outcome of every offset, as written to the batch log.
 
     Raises:
-        JobError: the counts do not add up; nothing has been written then.
+        JobError: the counts do not add up, or the circuit breaker trips; nothing has been
+            written then.
     """
     before = edge.watermark_before(batch)
     checked = _check(rows, pipeline, table, before.commit_time_seen)
@@ -122,7 +100,7 @@ def process_batch(
             release(checked)
             checked = _check(rows, pipeline, table, commit_time_required=True)
             summary = summarize(checked, table)
-        return _write_batch(checked, summary, before, batch, table, edge)
+        return _write_batch(checked, summary, before, batch, pipeline, table, edge)
     finally:
         release(checked)
 
@@ -147,6 +125,7 @@ def _write_batch(
     summary: Summary,
     before: Watermark,
     batch: Batch,
+    pipeline: Pipeline,
     table: Table,
     edge: BatchEdge,
 ) -> BatchReport:
@@ -159,6 +138,10 @@ def _write_batch(
         events = events.join(known, list(_EVENT), "left_anti")
         refused_count = _refusals(checked, known).count()
         reread = summary.data - refused_count - events.count()
+    breaker = pipeline.settings.circuit_breaker
+    if breaker is not None and batch.is_guarded:
+        wrong = _refusals(checked, known)
+        stop_if_tripped(breaker, wrong, refused_count, summary.data - reread, table)
     measures = _measure(checked, summary, edge, table)
     entries = to_entries(
         apply_transforms(events, table).withColumn("_release", F.lit(0)), table
@@ -221,110 +204,6 @@ def _stamp(name: str, batch: Batch) -> Column:
         "_batch_id": batch.batch_id,
     }
     return F.lit(values[name])
-
-
-def summarize(checked: DataFrame, table: Table) -> Summary:
-    """Count everything that a batch needs to know in one pass, which also fills the cache."""
-    ok = (F.col("_class") == "data") & (F.col("_failed") == "")
-    change = ok & (F.col("_operation") != "load")
-    load = ok & (F.col("_operation") == "load")
-    moved = ok & F.col(f"_old_{table.primary_key[0]}").isNotNull()
-    sparse = moved & (F.size("_absent") > 0)
-
-    def count(condition: Column) -> Column:
-        return F.coalesce(F.sum(condition.cast("bigint")), F.lit(0))
-
-    def text(time: Column) -> Column:
-        return F.date_format(time, _ISO)
-
-    latest_load = F.max(F.when(load, F.col("_emitted_at")))
-    counts = (
-        checked.groupBy("_topic_id", "_partition")
-        .agg(
-            F.count(F.lit(1)).alias("rows"),
-            F.min("_offset").alias("first"),
-            F.max("_offset").alias("last"),
-            count(F.col("_class") == "data").alias("data"),
-            count(F.col("_class") == "tombstone").alias("tombstones"),
-            count(F.col("_class") == "control").alias("controls"),
-            count((F.col("_class") == "data") & (F.col("_failed") != "")).alias("refused"),
-            text(F.min(F.when(change, F.col("_time")))).alias("first_change"),
-            text(F.max(F.when(change, F.col("_time")))).alias("last_change"),
-            text(F.min(F.when(change, F.col("_emitted_at")))).alias("first_emission"),
-            text(F.max(F.when(change, F.col("_emitted_at")))).alias("last_emission"),
-            text(F.min(F.when(load, F.col("_emitted_at")))).alias("first_load"),
-            text(latest_load).alias("last_load"),
-            count(change & F.col("_sequenced")).alias("sequenced"),
-            count(change & ~F.col("_sequenced")).alias("unsequenced"),
-            count(load).alias("loads"),
-            count(moved).alias("moves"),
-            count(sparse).alias("sparse"),
-            count((F.col("_class") == "data") & (F.size("_absent") > 0)).alias("fields_missing"),
-            count((F.col("_class") == "data") & F.col("_extra").isNotNull()).alias("drifting"),
-            count((F.col("_class") == "data") & (F.col("_warned") != "")).alias("warned"),
-        )
-        .collect()
-    )
-    total: dict[str, int] = {}
-    for row in counts:
-        for name, value in row.asDict().items():
-            if isinstance(value, int):
-                total[name] = total.get(name, 0) + value
-    offsets: dict[str, dict[int, tuple[int, int]]] = {}
-    for row in counts:
-        offsets.setdefault(row["_topic_id"], {})[row["_partition"]] = (
-            row["first"],
-            row["last"] + 1,
-        )
-
-    def highest(name: str) -> str:
-        return max((row[name] or "" for row in counts), default="")
-
-    def lowest(name: str) -> str:
-        return min((row[name] for row in counts if row[name]), default="")
-
-    rules = _broken_rules(checked, table) if total.get("refused") or total.get("warned") else {}
-    severity = {rule.id: rule.severity for rule in table.dq_rules}
-    return Summary(
-        rows=total.get("rows", 0),
-        data=total.get("data", 0),
-        tombstones=total.get("tombstones", 0),
-        controls=total.get("controls", 0),
-        refused=total.get("refused", 0),
-        offsets=offsets,
-        first_change=lowest("first_change"),
-        first_emission=lowest("first_emission"),
-        first_load=lowest("first_load"),
-        watermark=Watermark(
-            effective=max(highest("last_change"), highest("last_load")),
-            emission=highest("last_emission"),
-            loaded=highest("last_load"),
-            commit_time_seen=total.get("sequenced", 0) > 0,
-            sparse_moves=total.get("sparse", 0) > 0,
-        ),
-        unsequenced=total.get("unsequenced", 0),
-        moves=total.get("moves", 0),
-        loads=total.get("loads", 0),
-        fields_missing=total.get("fields_missing", 0),
-        drift=_unknown_fields(checked) if total.get("drifting") else {},
-        warned={id: n for id, n in rules.items() if n and severity[id] == "warning"},
-        broken={id: n for id, n in rules.items() if n and severity[id] == "error"},
-    )
-
-
-def _broken_rules(checked: DataFrame, table: Table) -> dict[str, int]:
-    """Count the rows that break each rule, whatever its severity."""
-    ids = [rule.id for rule in table.dq_rules]
-    codes = F.explode(F.split(F.concat_ws(SEPARATOR, "_failed", "_warned"), SEPARATOR))
-    broken = checked.filter((F.col("_failed") != "") | (F.col("_warned") != ""))
-    counted = broken.select(codes.alias("id")).filter(F.col("id").isin(ids)).groupBy("id").count()
-    return {row["id"]: row["count"] for row in counted.collect()}
-
-
-def _unknown_fields(checked: DataFrame) -> dict[str, int]:
-    """Count the messages with each field that no column has."""
-    fields = checked.select(F.explode(F.map_keys("_extra")).alias("field"))
-    return {row["field"]: row["count"] for row in fields.groupBy("field").count().collect()}
 
 
 def _shape(summary: Summary, before: Watermark) -> Shape:

@@ -14,6 +14,7 @@ from pyspark.sql import functions as F
 from glue_job.contract.model import Pipeline, Table
 from glue_job.contract.types import DataType
 from glue_job.pipeline import values
+from glue_job.pipeline.built import built_once
 
 COORDINATES = ("_topic", "_topic_id", "_partition", "_offset")
 SEPARATOR = "\x01"
@@ -78,9 +79,14 @@ def parse_envelope(rows: DataFrame, table: Table, source: SourceNames) -> DataFr
         digits, else empty), `_record_id`, `_emitted_at`; `_failed` (ids of what is wrong, joined
         by SEPARATOR, empty when nothing is).
     """
-    message = _select_message(rows)
-    fields = _select_fields(message, table)
-    return _select_events(fields, table, source)
+    return (
+        rows.select(*_message_columns())
+        .select(*_part_columns())
+        .select("*", *_field_columns(table))
+        .select("*", *_value_columns(table))
+        .select("*", *_position_columns(table, source))
+        .select(*_event_columns(table, source))
+    )
 
 
 def exact_json(text: Column) -> Column:
@@ -92,11 +98,12 @@ def exact_json(text: Column) -> Column:
     return F.regexp_replace(text, _LITERAL, '$1"$2"')
 
 
-def _select_message(rows: DataFrame) -> DataFrame:
+@built_once
+def _message_columns() -> list[Column]:
     text = F.col("value").cast("string")
     # Two texts in one value, or text after the object, break the array or its end.
     wrapped = F.concat(F.lit('{"v":['), exact_json(text), F.lit('],"end":"."}'))
-    return rows.select(
+    return [
         F.col("topic").alias("_topic"),
         F.col("topic_id").alias("_topic_id"),
         F.col("partition").alias("_partition"),
@@ -104,33 +111,36 @@ def _select_message(rows: DataFrame) -> DataFrame:
         F.col("timestamp").alias("_kafka_timestamp"),
         text.alias("_raw_value"),
         F.from_json(wrapped, _ENVELOPE, _STRICT).alias("json"),
-    )
+    ]
 
 
-def _select_fields(message: DataFrame, table: Table) -> DataFrame:
-    """Find the parts of an envelope, and the row's fields under the names of the config."""
+@built_once
+def _part_columns() -> list[Column]:
+    """Find the parts of an envelope."""
     json = F.col("json")
     whole = (json["end"] == ".") & (F.size(json["v"]) == 1)
     record = F.when(whole, F.element_at(json["v"], 1))
-    parts = message.select(
-        *COORDINATES,
-        "_kafka_timestamp",
-        "_raw_value",
+    return [
+        *map(F.col, (*COORDINATES, "_kafka_timestamp", "_raw_value")),
         record.isNotNull().alias("is_object"),
         record["metadata"].alias("meta"),
         record["data"].alias("data"),
         record["before-image"].alias("before"),
         F.lower(F.element_at(record["metadata"], "operation")).alias("_operation"),
-    )
+    ]
+
+
+@built_once
+def _field_columns(table: Table) -> list[Column]:
+    """Find the row's fields under the names of the config."""
     key = F.array(*map(F.lit, table.primary_key))
     fields = _under_config_names("data", table.column_names)
     # A delete gives its key; what else it carries is not a value (DMS fills in nulls).
     of_key = F.map_filter(fields, lambda name, _: F.array_contains(key, name))
-    return parts.select(
-        "*",
+    return [
         F.when(_is_delete(), of_key).otherwise(fields).alias("fields"),
         _under_config_names("before", table.primary_key).alias("old_key"),
-    )
+    ]
 
 
 def _under_config_names(fields: str, names: tuple[str, ...]) -> Column:
@@ -170,7 +180,9 @@ def _is_delete() -> Column:
     return F.coalesce(F.col("_operation") == "delete", F.lit(False))
 
 
-def _select_events(fields: DataFrame, table: Table, source: SourceNames) -> DataFrame:
+@built_once
+def _value_columns(table: Table) -> list[Column]:
+    """Read the values, those of the key before the event, and the times."""
     meta = F.col("meta")
     record_type = F.lower(F.element_at(meta, "record-type"))
     is_control = (record_type == "control") & ~F.col("_operation").startswith("truncate")
@@ -179,8 +191,7 @@ def _select_events(fields: DataFrame, table: Table, source: SourceNames) -> Data
         .when(is_control, "control")
         .otherwise("data")
     )
-    typed = fields.select(
-        "*",
+    return [
         row_class.alias("_class"),
         *_typed_columns(table),
         *[
@@ -190,25 +201,26 @@ def _select_events(fields: DataFrame, table: Table, source: SourceNames) -> Data
         values.read(F.element_at(meta, "commit-timestamp"), _TIMESTAMP).alias("commit"),
         values.read(F.element_at(meta, "timestamp"), _TIMESTAMP).alias("stated_emission"),
         values.read(F.element_at(meta, "transaction-record-id"), _LONG).alias("record_id"),
-    )
-    placed = typed.select("*", *_old_key_columns(table), *_positions(source))
-    return placed.select(
-        *COORDINATES,
-        "_kafka_timestamp",
-        "_raw_value",
-        "_class",
-        "_operation",
-        *table.column_names,
+    ]
+
+
+@built_once
+def _position_columns(table: Table, source: SourceNames) -> list[Column]:
+    return [*_old_key_columns(table), *_positions(source)]
+
+
+@built_once
+def _event_columns(table: Table, source: SourceNames) -> list[Column]:
+    kept = (*COORDINATES, "_kafka_timestamp", "_raw_value", "_class", "_operation")
+    place = ("_time", "_sequenced", "_lsn", "_record_id", "_emitted_at")
+    return [
+        *map(F.col, (*kept, *table.column_names)),
         *_given_and_missing(table),
         _extra(table).alias("_extra"),
-        *[f"_old_{name}" for name in table.primary_key],
-        "_time",
-        "_sequenced",
-        "_lsn",
-        "_record_id",
-        "_emitted_at",
+        *[F.col(f"_old_{name}") for name in table.primary_key],
+        *map(F.col, place),
         _failures(table, source).alias("_failed"),
-    )
+    ]
 
 
 def _typed_columns(table: Table) -> list[Column]:

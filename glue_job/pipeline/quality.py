@@ -6,11 +6,12 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 
 from pyspark.errors import AnalysisException
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from glue_job.contract.lake import QUARANTINE_COLUMNS
 from glue_job.contract.model import ALL_OPERATIONS, DqRule, Table
+from glue_job.pipeline.built import built_once
 from glue_job.pipeline.envelope import SEPARATOR
 from glue_job.pipeline.transform import cannot_transform
 from glue_job.rules import RULES
@@ -37,12 +38,18 @@ def check_rules(events: DataFrame, table: Table) -> DataFrame:
         one with an unreadable field is checked on the others. A rule that Spark cannot evaluate
         refuses the rows it applies to as `RULE_ERROR:<id>`.
     """
+    unevaluable = _unevaluable(table)
+    kept = [name for name in events.columns if name != "_failed"]
+    return events.select(*kept, *_check_columns(table, unevaluable))
+
+
+@built_once
+def _check_columns(table: Table, unevaluable: frozenset[str]) -> list[Column]:
     readable = F.col("_class") == "data"
     for reason in _UNREADABLE:
         readable = readable & (F.col("_failed") != reason)
     errors: list[Column] = []
     warnings: list[Column] = []
-    unevaluable = _unevaluable(table, events)
     for rule in table.dq_rules:
         if rule.id in unevaluable:
             errors.append(F.when(_applies(rule, table), F.lit(f"{UNEVALUABLE}:{rule.id}")))
@@ -51,17 +58,15 @@ def check_rules(events: DataFrame, table: Table) -> DataFrame:
         (errors if rule.severity == "error" else warnings).append(found)
     errors += [
         F.when(fails & ~_is_delete(), F.lit(f"TRANSFORM_ERROR:{step}"))
-        for step, fails in cannot_transform(events, table)
+        for step, fails in cannot_transform(table)
     ]
-    kept = [name for name in events.columns if name != "_failed"]
     so_far = F.col("_failed")
     failed = F.concat_ws(SEPARATOR, F.when(so_far != "", so_far), *errors)
     warned = F.concat_ws(SEPARATOR, *warnings)
-    return events.select(
-        *kept,
+    return [
         F.when(readable, failed).otherwise(so_far).alias("_failed"),
         F.when(readable, warned).otherwise("").alias("_warned"),
-    )
+    ]
 
 
 def _is_delete() -> Column:
@@ -86,12 +91,13 @@ def _broken(rule: DqRule, table: Table) -> Column:
     return check.violation(F.col(rule.column), column, rule.nulls)
 
 
-def _unevaluable(table: Table, events: DataFrame) -> frozenset[str]:
+@built_once
+def _unevaluable(table: Table) -> frozenset[str]:
     """Find the rules that Spark refuses; asked of all at once, and one by one only if need be."""
 
     def refuses(rules: tuple[DqRule, ...]) -> bool:
         try:
-            events.sparkSession.createDataFrame([], _ddl(table)).select(
+            SparkSession.active().createDataFrame([], _ddl(table)).select(
                 *[_broken(rule, table).alias(rule.id) for rule in rules]
             )
         except (AnalysisException, KeyError, ValueError):

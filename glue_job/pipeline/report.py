@@ -17,6 +17,8 @@ class Batch:
     config_hash: str
     source: str
     """The message file, or `kafka`."""
+    is_guarded: bool = field(default=True, compare=False)
+    """The circuit breaker may stop it: not when it was begun, or when the operator lets it pass."""
 
 
 @dataclass(frozen=True)

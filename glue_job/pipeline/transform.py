@@ -6,6 +6,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from glue_job.contract.model import Table
+from glue_job.pipeline.built import built_once
 from glue_job.transforms import TRANSFORMS
 
 
@@ -20,21 +21,23 @@ def apply_transforms(events: DataFrame, table: Table) -> DataFrame:
         The events with changed values in the lake's types. A field that an update does not carry
         stays absent: no step makes a value of it.
     """
-    after = _values_after(table)
+    after = _stored(table)
+    return events.select(*[after.get(name, F.col(name)) for name in events.columns])
+
+
+@built_once
+def _stored(table: Table) -> dict[str, Column]:
+    """Give the columns that some transform changes."""
     absent = F.col("_absent")
-    return events.select(
-        *[
-            F.when(~F.array_contains(absent, name) & (F.col("_operation") != "delete"), after[name])
-            .otherwise(F.col(name))
-            .alias(name)
-            if name in after
-            else F.col(name)
-            for name in events.columns
-        ]
-    )
+    return {
+        name: F.when(~F.array_contains(absent, name) & (F.col("_operation") != "delete"), after)
+        .otherwise(F.col(name))
+        .alias(name)
+        for name, after in _values_after(table).items()
+    }
 
 
-def cannot_transform(events: DataFrame, table: Table) -> list[tuple[str, Column]]:
+def cannot_transform(table: Table) -> list[tuple[str, Column]]:
     """Give the id of each transform and where it cannot be done: true there, never NULL."""
     found: list[tuple[str, Column]] = []
     value: dict[str, Column] = {}

@@ -163,11 +163,11 @@ def carry(placed: DataFrame, table: Table, shape: Shape) -> DataFrame:
     names = value_columns(table)
     every = F.array(*map(F.lit, names)).cast("array<string>")
     if not shape.sparse:
-        unknown = F.when(
-            ~F.col("_kind").isin(*_ENDS), F.array_except(every, F.col("_present"))
-        ).otherwise(F.array())
+        missing = F.array_except(every, F.col("_present"))
         return placed.select(
-            "*", *[F.col(name).alias(state_name(name)) for name in names], unknown.alias("_unknown")
+            "*",
+            *[F.col(name).alias(state_name(name)) for name in names],
+            F.when(F.col("_kind").isin(*_ENDS), F.array()).otherwise(missing).alias("_unknown"),
         )
     by_place = _by_place(table)
     ends = F.col("_kind").isin(*_ENDS)
