@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 VERSION = "0.1.0"
 INTERRUPTED = 130
+_SUMMARY_COLUMN = 34
 
 
 @dataclass(frozen=True)
@@ -43,9 +44,14 @@ COMMANDS = (
     Entry("schema", "Config", "the JSON Schema of tables.yaml"),
     Entry("compile", "Config", "DDL, DMS settings, topics, catalog entries"),
     Entry("seed", "Deliver", "fleet data for the source, bad rows included"),
-    Entry("quarantine", "Data", "refused rows: what failed and why", ("show", "inspect", "stats")),
+    Entry(
+        "quarantine",
+        "Data",
+        "refused rows: see why, try again, give up",
+        ("show", "inspect", "stats", "replay", "discard"),
+    ),
     Entry("metrics", "Data", "data quality of each batch", ("show", "tail")),
-    Entry("history", "Data", "what a row was, from when until when", ("show",)),
+    Entry("history", "Data", "what a row was, from when until when", ("show", "rebuild")),
     Entry(
         "local",
         "Local",
@@ -109,10 +115,13 @@ def help_page() -> str:
         if entry.group != group:
             group = entry.group
             lines += ["", group]
-        usage = f"{entry.name} {'|'.join(entry.subcommands)}"
-        lines.append(f"  {usage:<31} {entry.summary}")
+        usage = f"  {entry.name} {'|'.join(entry.subcommands)}"
+        if len(usage) > _SUMMARY_COLUMN - 2:
+            lines.append(usage)
+            usage = ""
+        lines.append(f"{usage:<{_SUMMARY_COLUMN}}{entry.summary}")
     lines += ["", "Options, before or after the command"]
-    lines += [f"  {option:<31} {meaning}" for option, meaning in GLOBAL_OPTIONS]
+    lines += [f"  {option:<{_SUMMARY_COLUMN - 2}}{meaning}" for option, meaning in GLOBAL_OPTIONS]
     return "\n".join(lines) + "\n"
 
 
@@ -305,7 +314,8 @@ def _expected(error: Exception) -> CdcctlError | None:
     if isinstance(error, CdcctlError):
         return error
     if isinstance(error, JobError):
-        code = ExitCode.CONFIG if error.code.startswith("CFG") else ExitCode.FAILED
+        of_config = error.code.startswith(("CFG", "LAK01", "LAK041"))
+        code = ExitCode.CONFIG if of_config else ExitCode.FAILED
         return CdcctlError(error.code, error.what, error.why, error.fix, code)
     if isinstance(error, ModuleNotFoundError) and _is_local_extra(error.name):
         return CdcctlError(

@@ -29,6 +29,7 @@ class Arguments:
     local_cores: int | None = None
     spark_jars: str = ""
     allow_quarantine: tuple[str, ...] = ()
+    requests: str | None = None
 
 
 def parse(argv: Sequence[str]) -> Arguments:
@@ -47,6 +48,7 @@ def parse(argv: Sequence[str]) -> Arguments:
     parser.add_argument("--trigger-seconds", type=float)
     parser.add_argument("--stop-file", type=Path, help="the job ends when this file appears")
     parser.add_argument("--state-file", type=Path, help="rewritten after every batch")
+    parser.add_argument("--requests", help="folder of what cdcctl asks of the running job")
     parser.add_argument(
         "--allow-quarantine",
         type=lambda names: tuple(filter(None, names.split(","))),

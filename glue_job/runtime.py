@@ -25,7 +25,11 @@ from glue_job.contract.loader import Loaded, load, resolve
 from glue_job.contract.model import Pipeline
 from glue_job.edge import aws, kafka
 from glue_job.edge.files import read_text
+from glue_job.edge.lease import LakeLock
+from glue_job.edge.mailbox import Mailbox
 from glue_job.errors import JobError
+from glue_job.repair import answer
+from glue_job.requests import Answer, Request
 from glue_job.table import TableJob
 
 log = logging.getLogger("glue_job")
@@ -33,6 +37,7 @@ log = logging.getLogger("glue_job")
 _POLL_SECONDS = 0.5
 _FIRST_PAUSE_SECONDS = 2.0
 _LONGEST_PAUSE_SECONDS = 120.0
+_MAIL_SECONDS = 5.0
 
 
 @dataclass
@@ -93,9 +98,14 @@ class TableStream:
         checkpoint: str,
         trigger_seconds: float,
         state: StateFile,
+        mailbox: Mailbox,
     ) -> None:
         """Name the parts; `start` begins."""
         self.job = job
+        self._own_session = job.spark
+        self._mailbox = mailbox
+        self._asked: list[Request] = []
+        self._turn = threading.Lock()
         self._source = source
         self._topic_id = topic_id
         self._checkpoint = checkpoint
@@ -122,8 +132,34 @@ class TableStream:
         )
         self._state.change(self.name, state="running")
 
+    def ask(self, request: Request) -> None:
+        """Note a request; it is done between two batches."""
+        if all(known.id != request.id for known in self._asked):
+            self._asked.append(request)
+
+    def _do_what_is_asked(self) -> None:
+        """Answer what was asked; the caller holds the turn."""
+        while self._asked:
+            request = self._asked[0]
+            log.info("%s: %s %s", self.name, request.kind, request.id)
+            try:
+                done = answer(self.job.in_session(self._own_session), request)
+            except JobError as error:
+                done = Answer.failed(error)
+            except Exception as error:
+                log.exception("%s: request %s failed", self.name, request.id)
+                first = str(error).strip().splitlines()[0]
+                done = Answer.failed(JobError("REQ002", f"request {request.id} failed", first))
+            self._mailbox.reply(request, done)
+            self._asked.pop(0)
+
     def watch(self) -> None:
-        """Start the query again when it has failed and its pause is over."""
+        """Do what was asked, and start the query again when it has failed and paused."""
+        if self._asked and not self.is_busy and self._turn.acquire(blocking=False):
+            try:
+                self._do_what_is_asked()
+            finally:
+                self._turn.release()
         if self._query is not None and not self._query.isActive:
             self._fail(self._query.exception())
             self._query = None
@@ -154,6 +190,11 @@ class TableStream:
         return query is not None and query.isActive and bool(query.status["isTriggerActive"])
 
     def _take(self, rows: DataFrame, batch_id: int) -> None:
+        with self._turn:
+            self._do_what_is_asked()
+            self._take_batch(rows, batch_id)
+
+    def _take_batch(self, rows: DataFrame, batch_id: int) -> None:
         spark = session.prepare(rows.sparkSession)
         query_id = spark.sparkContext.getLocalProperty("sql.streaming.queryId")
         job = self.job.in_session(spark)
@@ -171,6 +212,13 @@ class TableStream:
 
 def run(arguments: Arguments) -> int:
     """Run every table's stream until the job is told to stop; give the exit code."""
+    if arguments.lake is None:
+        return _run(arguments)
+    with LakeLock(Path(arguments.lake), "the streaming job"):
+        return _run(arguments)
+
+
+def _run(arguments: Arguments) -> int:
     spark = session.start(
         arguments.job_name, jars=arguments.spark_jars, local_cores=arguments.local_cores
     )
@@ -183,6 +231,8 @@ def run(arguments: Arguments) -> int:
     brokers = kafka.connection(pipeline, arguments)
     tables = pipeline.streamed_tables
     state = StateFile(arguments.state_file, tuple(table.name for table in tables))
+    checkpoints = arguments.checkpoint or pipeline.settings.checkpoint_location
+    mailbox = Mailbox(spark, _requests(arguments, checkpoints))
     streams = []
     for table in tables:
         job = TableJob(
@@ -201,20 +251,44 @@ def run(arguments: Arguments) -> int:
                 job,
                 kafka.reader(brokers, table),
                 kafka.topic_id(spark, brokers, table.topic),
-                f"{arguments.checkpoint or pipeline.settings.checkpoint_location}/{table.name}",
+                f"{checkpoints}/{table.name}",
                 arguments.trigger_seconds or pipeline.settings.trigger_interval_seconds,
                 state,
+                mailbox,
             )
         )
     try:
-        _supervise(streams, stop, arguments.stop_file)
+        _supervise(streams, mailbox, stop, arguments.stop_file)
     finally:
         spark.stop()
     return 0
 
 
-def _supervise(streams: list[TableStream], stop: threading.Event, stop_file: Path | None) -> None:
+def _requests(arguments: Arguments, checkpoints: str) -> str:
+    if arguments.requests is not None:
+        return arguments.requests
+    return f"{checkpoints}/_requests" if arguments.lake is None else f"{arguments.lake}/requests"
+
+
+def _hand_out(mailbox: Mailbox, streams: list[TableStream]) -> None:
+    by_name = {stream.name: stream for stream in streams}
+    for request in mailbox.pending():
+        stream = by_name.get(request.table)
+        if stream is not None:
+            stream.ask(request)
+            continue
+        error = JobError("REQ003", f"no table `{request.table}`", f"known: {', '.join(by_name)}")
+        mailbox.reply(request, Answer.failed(error))
+
+
+def _supervise(
+    streams: list[TableStream], mailbox: Mailbox, stop: threading.Event, stop_file: Path | None
+) -> None:
+    looked_at = -_MAIL_SECONDS
     while not stop.is_set() and not (stop_file is not None and stop_file.exists()):
+        if time.monotonic() - looked_at >= _MAIL_SECONDS:
+            _hand_out(mailbox, streams)
+            looked_at = time.monotonic()
         for stream in streams:
             stream.watch()
         stop.wait(_POLL_SECONDS)

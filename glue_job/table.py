@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from datetime import datetime
 
 from pyspark.sql import DataFrame, SparkSession
@@ -15,7 +16,7 @@ from glue_job.edge.files import read_text, write_text
 from glue_job.edge.lake import TableLake
 from glue_job.errors import JobError
 from glue_job.pipeline.batch import process_batch
-from glue_job.pipeline.report import Batch, BatchReport
+from glue_job.pipeline.report import Batch, BatchReport, Release
 
 log = logging.getLogger("glue_job.table")
 
@@ -74,53 +75,49 @@ class TableJob:
         batch_id: int,
         processed_at: datetime,
         source: str,
+        release: Release | None = None,
     ) -> BatchReport:
         """Take a batch; one that was begun before is finished under its own config and time."""
         failpoints.reach("batch-start")
-        report = self._process(rows, application_id, batch_id, processed_at, source)
+        asked = Batch(
+            application_id,
+            batch_id,
+            processed_at,
+            self._config_hash,
+            source,
+            is_guarded=self._is_guarded and release is None,
+            release=release,
+        )
+        report = self._process(rows, asked)
         failpoints.reach("batch-end")
         return report
 
-    def _process(
-        self,
-        rows: DataFrame,
-        application_id: str,
-        batch_id: int,
-        processed_at: datetime,
-        source: str,
-    ) -> BatchReport:
-        recorded = self.lake.recorded(application_id, batch_id)
+    def _process(self, rows: DataFrame, asked: Batch) -> BatchReport:
+        recorded = self.lake.recorded(asked.application_id, asked.batch_id)
         if recorded is None:
-            batch = Batch(
-                application_id,
-                batch_id,
-                processed_at,
-                self._config_hash,
-                source,
-                is_guarded=self._is_guarded,
-            )
-            return process_batch(rows, batch, self.pipeline, self.table, self.lake)
+            return process_batch(rows, asked, self.pipeline, self.table, self.lake)
         if self.lake.covers(recorded.batch):
-            log.info("%s: batch %s is in the lake already", self.table.name, batch_id)
+            log.info("%s: batch %s is in the lake already", self.table.name, asked.batch_id)
             return recorded.report(self.table)
-        pipeline, table = self._config_of(recorded.batch)
+        begun = replace(recorded.batch, release=asked.release)
+        pipeline, table = self.config_of(begun.config_hash)
         lake = self.lake
         if table is not self.table:
             lake = TableLake(self.spark, self.paths, table)
             lake.load_records()
-        return process_batch(rows, recorded.batch, pipeline, table, lake)
+        return process_batch(rows, begun, pipeline, table, lake)
 
-    def _config_of(self, batch: Batch) -> tuple[Pipeline, Table]:
-        if batch.config_hash == self._config_hash:
+    def config_of(self, config_hash: str) -> tuple[Pipeline, Table]:
+        """Give the config that the lake keeps under a hash; JobError LAK030 when it is gone."""
+        if config_hash == self._config_hash:
             return self.pipeline, self.table
-        path = f"{self.paths.delta}/_configs/{batch.config_hash}.yaml"
+        path = f"{self.paths.delta}/_configs/{config_hash}.yaml"
         text = read_text(self.spark, path)
         loaded = load(text, path) if text is not None else None
         if loaded is None or loaded.pipeline is None:
             raise JobError(
                 code="LAK030",
-                what=f"batch {batch.batch_id} of `{self.table.name}` was begun under a config "
-                "that is not there any more",
+                what=f"`{self.table.name}` needs a config that is not there any more",
                 why=f"{path} cannot be read as a config",
                 fix="put that file back; its name is the sha256 of its content",
             )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from cdcctl.commands.confirmation import confirm
 from cdcctl.commands.lake_options import lake_request
 from cdcctl.commands.options import (
     DEFAULT_CONFIG,
@@ -19,6 +21,7 @@ from cdcctl.commands.options import (
 from cdcctl.operations.history import HistoryRequest, show_history
 from cdcctl.ui import output
 from cdcctl.ui.output import OutputFormat
+from cdcctl.ui.progress import open_progress
 
 app = typer.Typer(help="What a row was, from when until when.", no_args_is_help=True)
 
@@ -51,3 +54,49 @@ def show(
     from cdcctl.ui import history as view
 
     output.write(view.history_document(report), output_format, lambda: view.show_timeline(report))
+
+
+@app.command("rebuild", epilog="Example: cdcctl history rebuild vehicles --lake out/lake --dry-run")
+def rebuild(
+    table: Annotated[str, typer.Argument(metavar="TABLE", help="A source table.")],
+    local: LocalOption = False,
+    lake: LakeOption = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only count what would be written.")
+    ] = False,
+    timeout: Annotated[
+        float, typer.Option("--timeout", help="Seconds to wait for a running job's answer.")
+    ] = 3600.0,
+    artifacts: Annotated[
+        Path | None,
+        typer.Option("--artifacts", help="Folder with the jars, instead of a download."),
+    ] = None,
+    output_format: OutputOption = OutputFormat.table,
+    config: ConfigOption = DEFAULT_CONFIG,
+    local_dir: LocalDirOption = DEFAULT_LOCAL_DIR,
+) -> None:
+    """Fold a table again from its change ledger under the current config."""
+    from cdcctl.operations.repair import RepairRequest, repair
+    from cdcctl.ui import repair as view
+
+    confirm(
+        f"Rewrite the history of {table} from its change ledger?",
+        yes=yes or dry_run,
+        code="LAK060",
+        what=f"rebuilding {table} needs a confirmation",
+        fix=f"cdcctl history rebuild {table} ... --yes, or --dry-run to count the differences",
+    )
+    with open_progress() as progress:
+        report = repair(
+            RepairRequest(
+                lake=lake_request(config, lake, local, local_dir),
+                kind="rebuild",
+                table=table,
+                dry_run=dry_run,
+                timeout_seconds=timeout,
+                artifacts=artifacts,
+            ),
+            progress,
+        )
+    output.write(view.repair_document(report), output_format, lambda: view.show_repair(report))

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from cdcctl.commands.confirmation import confirm
 from cdcctl.commands.options import (
     DEFAULT_CONFIG,
     DEFAULT_LOCAL_DIR,
@@ -15,8 +16,8 @@ from cdcctl.commands.options import (
     LocalDirOption,
     OutputOption,
 )
-from cdcctl.errors import CdcctlError, ExitCode
-from cdcctl.ui import console, output
+from cdcctl.errors import ExitCode
+from cdcctl.ui import output
 from cdcctl.ui.output import OutputFormat
 from cdcctl.ui.progress import open_progress
 
@@ -161,16 +162,13 @@ def reset(
     from cdcctl.operations.local_stack import reset_stack
 
     stack = StackDirectory.resolve(local_dir)
-    if stack.is_stack and not yes:
-        if not console.may_ask():
-            raise CdcctlError(
-                "LOC059",
-                f"removing the data in {stack.root} needs a confirmation",
-                fix="cdcctl local reset --yes",
-                exit_code=ExitCode.CONFIRM,
-            )
-        if not typer.confirm(f"Remove all data in {stack.root}?", err=True):
-            raise typer.Exit(ExitCode.CONFIRM)
+    confirm(
+        f"Remove all data in {stack.root}?",
+        yes=yes or not stack.is_stack,
+        code="LOC059",
+        what=f"removing the data in {stack.root} needs a confirmation",
+        fix="cdcctl local reset --yes",
+    )
     with open_progress() as progress:
         removed = reset_stack(local_dir, progress)
     from cdcctl.ui import local_stack as view

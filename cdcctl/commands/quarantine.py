@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cdcctl.commands.confirmation import confirm
 from cdcctl.commands.lake_options import lake_request, since_moment
 from cdcctl.commands.options import (
     DEFAULT_CONFIG,
@@ -17,6 +19,7 @@ from cdcctl.commands.options import (
     LocalOption,
     OutputOption,
 )
+from cdcctl.errors import ExitCode
 from cdcctl.operations.quarantine import (
     ShowRequest,
     StatsRequest,
@@ -26,6 +29,10 @@ from cdcctl.operations.quarantine import (
 )
 from cdcctl.ui import output
 from cdcctl.ui.output import OutputFormat
+from cdcctl.ui.progress import open_progress
+
+if TYPE_CHECKING:
+    from cdcctl.operations.repair import RepairReport, RepairRequest
 
 app = typer.Typer(
     help="Refused rows: what failed and why. Personal data is masked unless --reveal.",
@@ -124,3 +131,129 @@ def stats(
         output_format,
         lambda: view.show_stats(report, now=datetime.now(UTC)),
     )
+
+
+RuleOption = Annotated[str | None, typer.Option("--rule", help="Rows that fail this rule.")]
+IdOption = Annotated[
+    list[str] | None,
+    typer.Option("--id", metavar="P:O", help="One row, by partition and offset; repeatable."),
+]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only say what would happen.")]
+TimeoutOption = Annotated[
+    float, typer.Option("--timeout", help="Seconds to wait for a running job's answer.")
+]
+ArtifactsOption = Annotated[
+    Path | None, typer.Option("--artifacts", help="Folder with the jars, instead of a download.")
+]
+
+
+@app.command(
+    "replay",
+    epilog="Example: cdcctl quarantine replay vehicle_telemetry --rule tel_003 --local --dry-run. "
+    "With a mended field: --patch speed_kmh=null",
+)
+def replay(
+    table: TableArgument,
+    local: LocalOption = False,
+    lake: LakeOption = None,
+    rule: RuleOption = None,
+    since: SinceOption = None,
+    ids: IdOption = None,
+    patch: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--patch", metavar="COLUMN=VALUE", help="Replace a field of the message; repeatable."
+        ),
+    ] = None,
+    most: Annotated[int | None, typer.Option("--max", min=1, help="At most so many rows.")] = None,
+    reason: Annotated[str, typer.Option("--reason", help="Kept with each row.")] = "",
+    dry_run: DryRunOption = False,
+    timeout: TimeoutOption = 600.0,
+    artifacts: ArtifactsOption = None,
+    output_format: OutputOption = OutputFormat.table,
+    config: ConfigOption = DEFAULT_CONFIG,
+    local_dir: LocalDirOption = DEFAULT_LOCAL_DIR,
+) -> None:
+    """Try open rows again under the current config; what passes keeps its place at the source."""
+    from cdcctl.operations.repair import RepairRequest
+    from cdcctl.ui import repair as view
+
+    report = _repaired(
+        RepairRequest(
+            lake=lake_request(config, lake, local, local_dir),
+            kind="replay",
+            table=table,
+            rule=rule,
+            since=since_moment(since),
+            ids=tuple(ids or ()),
+            patches=tuple(patch or ()),
+            most=most,
+            reason=reason,
+            dry_run=dry_run,
+            timeout_seconds=timeout,
+            artifacts=artifacts,
+        )
+    )
+    output.write(view.repair_document(report), output_format, lambda: view.show_repair(report))
+    if not report.counts.get("tried") and not dry_run:
+        raise typer.Exit(ExitCode.NOT_FOUND)
+    if report.counts.get("quarantined") and not dry_run:
+        raise typer.Exit(ExitCode.PARTIAL)
+
+
+@app.command(
+    "discard",
+    epilog="Example: cdcctl quarantine discard vehicles --rule veh_004 --reason 'test data' "
+    "--local --yes",
+)
+def discard(
+    table: TableArgument,
+    reason: Annotated[str, typer.Option("--reason", help="Why; kept with each row.")],
+    local: LocalOption = False,
+    lake: LakeOption = None,
+    rule: RuleOption = None,
+    since: SinceOption = None,
+    ids: IdOption = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    dry_run: DryRunOption = False,
+    timeout: TimeoutOption = 600.0,
+    artifacts: ArtifactsOption = None,
+    output_format: OutputOption = OutputFormat.table,
+    config: ConfigOption = DEFAULT_CONFIG,
+    local_dir: LocalDirOption = DEFAULT_LOCAL_DIR,
+) -> None:
+    """Give open rows up: they stay in quarantine, and are never replayed."""
+    from cdcctl.operations.repair import RepairRequest
+    from cdcctl.ui import repair as view
+
+    confirm(
+        f"Give up the open rows of {table} that match?",
+        yes=yes or dry_run,
+        code="QUA030",
+        what=f"discarding rows of {table} needs a confirmation",
+        fix=f"cdcctl quarantine discard {table} ... --yes, or --dry-run to count them",
+    )
+    report = _repaired(
+        RepairRequest(
+            lake=lake_request(config, lake, local, local_dir),
+            kind="discard",
+            table=table,
+            rule=rule,
+            since=since_moment(since),
+            ids=tuple(ids or ()),
+            reason=reason,
+            dry_run=dry_run,
+            timeout_seconds=timeout,
+            artifacts=artifacts,
+        )
+    )
+    output.write(view.repair_document(report), output_format, lambda: view.show_repair(report))
+    if not report.counts.get("discarded"):
+        raise typer.Exit(ExitCode.NOT_FOUND)
+
+
+def _repaired(request: RepairRequest) -> RepairReport:
+    from cdcctl.operations.repair import repair
+
+    with open_progress() as progress:
+        return repair(request, progress)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -12,11 +11,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self
 
 from cdcctl.errors import CdcctlError, ExitCode
 from cdcctl.local.artifacts import spark_jars
 from cdcctl.local.java import find_java
+from glue_job.edge.lease import LakeLock
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -176,39 +176,15 @@ class MessageRun:
         self._lake = lake.absolute()
         self._config = config
         self._artifacts = artifacts
-        self._lock: IO[str] | None = None
+        self._lock: LakeLock | None = None
         self._spark: SparkSession | None = None
         self._jobs: dict[str, TableJob] = {}
         self.manifest: Manifest
 
     def __enter__(self) -> Self:
         """Take the lake, or say who has it."""
-        try:
-            self._lake.mkdir(parents=True, exist_ok=True)
-            self._lock = (self._lake / "_writer.lock").open("a+", encoding="utf-8")
-        except OSError as error:
-            raise CdcctlError(
-                "LOC084",
-                f"the lake folder {self._lake} cannot be written",
-                why=error.strerror or str(error),
-                fix="name a folder that you may write with --lake",
-                exit_code=ExitCode.CONFIG,
-            ) from error
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            self._lock.seek(0)
-            owner = self._lock.read().strip()
-            self._lock.close()
-            raise CdcctlError(
-                "LOC085",
-                f"another run writes {self._lake}",
-                why=f"process {owner} holds it" if owner else "it is locked",
-                fix="wait for that run to end",
-            ) from error
-        self._lock.truncate(0)
-        self._lock.write(str(os.getpid()))
-        self._lock.flush()
+        self._lock = LakeLock(self._lake, "cdcctl local run")
+        self._lock.__enter__()
         self.manifest = Manifest(self._lake)
         return self
 
@@ -217,31 +193,15 @@ class MessageRun:
         if self._spark is not None:
             self._spark.stop()
         if self._lock is not None:
-            self._lock.close()
+            self._lock.__exit__()
 
     def start(self, progress: Progress, topics: set[str]) -> None:
         """Start Spark, and compare the lake's tables with the config before anything is written."""
-        jars = spark_jars(progress, self._artifacts)
-        progress.step("starting Spark")
-        os.environ.update(find_java().environment())
-        os.environ.setdefault("JDK_JAVA_OPTIONS", SHORT_LIVED_JVM)
-        from glue_job import session
-        from glue_job.contract.lake import LakePaths
-        from glue_job.table import TableJob
-
-        self._spark = session.start(
-            "cdcctl local run", jars=",".join(map(str, jars)), local_cores=_CORES
-        )
+        self._spark = start_spark("cdcctl local run", progress, self._artifacts)
         for table in self._config.pipeline.streamed_tables:
             if table.topic in topics:
-                job = TableJob(
-                    self._spark.newSession(),
-                    LakePaths.below(str(self._lake)),
-                    self._config.pipeline,
-                    table,
-                    config_text=self._config.file.read_text(encoding="utf-8"),
-                    config_hash=self._config.config_hash,
-                    allow_quarantine=table.name in self._allow_quarantine,
+                job = table_job(
+                    self._spark, self._lake, self._config, table.name, self._allow_quarantine
                 )
                 job.refuse_contradictions()
                 self._jobs[table.topic] = job
@@ -281,6 +241,39 @@ class MessageRun:
             )
         failpoints.reach("after-file")
         self.manifest.finish(number)
+
+
+def start_spark(name: str, progress: Progress, artifacts: Path | None) -> SparkSession:
+    """Start Spark in this process, with the jars of the local stack."""
+    jars = spark_jars(progress, artifacts)
+    progress.step("starting Spark")
+    os.environ.update(find_java().environment())
+    os.environ.setdefault("JDK_JAVA_OPTIONS", SHORT_LIVED_JVM)
+    from glue_job import session
+
+    return session.start(name, jars=",".join(map(str, jars)), local_cores=_CORES)
+
+
+def table_job(
+    spark: SparkSession,
+    lake: Path,
+    config: LoadedConfig,
+    table: str,
+    allow_quarantine: Sequence[str] = (),
+) -> TableJob:
+    """Give the job of one table of a lake folder, in a session of its own."""
+    from glue_job.contract.lake import LakePaths
+    from glue_job.table import TableJob
+
+    return TableJob(
+        spark.newSession(),
+        LakePaths.below(str(lake)),
+        config.pipeline,
+        config.pipeline.table(table),
+        config_text=config.file.read_text(encoding="utf-8"),
+        config_hash=config.config_hash,
+        allow_quarantine=table in allow_quarantine,
+    )
 
 
 def _hash_of(path: Path) -> str:

@@ -46,3 +46,16 @@ def load_config(file: Path) -> LoadedConfig:
             location=f"{first.file}:{first.line}:{first.column}",
         )
     return LoadedConfig(loaded.pipeline, loaded.config_hash, file)
+
+
+def require_table(name: str, pipeline: Pipeline) -> None:
+    """Raise USE011 unless the config has a source table of this name."""
+    known = [table.name for table in pipeline.streamed_tables]
+    if name not in known:
+        raise CdcctlError(
+            "USE011",
+            f"the config has no table `{name}`",
+            why=f"known: {', '.join(known)}",
+            fix="name one of them",
+            exit_code=ExitCode.USAGE,
+        )

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cdcctl.errors import CdcctlError, ExitCode
-from cdcctl.operations.configuration import load_config
+from cdcctl.operations.configuration import load_config, require_table
 
 if TYPE_CHECKING:
     from cdcctl.ui.progress import Progress
-    from glue_job.contract.model import Pipeline
 
 _FIELDS = ("topic", "partition", "offset", "timestamp", "key", "value")
 
@@ -64,7 +63,8 @@ def run_messages(request: LocalRunRequest, progress: Progress) -> LocalRunReport
 
     config = load_config(request.config)
     tables = {table.topic: table for table in config.pipeline.streamed_tables}
-    _known_tables(request.allow_quarantine, config.pipeline)
+    for name in request.allow_quarantine:
+        require_table(name, config.pipeline)
     files = _message_files(request.messages)
     progress.step("reading the message files")
     with MessageRun(request.lake, config, request.artifacts, request.allow_quarantine) as run:
@@ -90,20 +90,6 @@ def run_messages(request: LocalRunRequest, progress: Progress) -> LocalRunReport
                     )
                 )
         return LocalRunReport(tuple(lines))
-
-
-def _known_tables(names: Sequence[str], pipeline: Pipeline) -> None:
-    """Raise when a table is named that the config has not."""
-    known = [table.name for table in pipeline.streamed_tables]
-    for name in names:
-        if name not in known:
-            raise CdcctlError(
-                "USE011",
-                f"the config has no table `{name}`",
-                why=f"known: {', '.join(known)}",
-                fix="name one of them",
-                exit_code=ExitCode.USAGE,
-            )
 
 
 def _message_files(folder: Path) -> list[Path]:
@@ -170,6 +156,8 @@ def _checked(message: object, path: Path, number: int, known_topics: Any) -> str
         if not isinstance(message[name], str | None):
             raise _bad_line(path, number, f"`{name}` is neither a text nor null")
     topic = message["topic"]
+    if not isinstance(topic, str):
+        raise _bad_line(path, number, "`topic` is not a text")
     if topic not in known_topics:
         raise CdcctlError(
             "LOC074",
@@ -179,7 +167,7 @@ def _checked(message: object, path: Path, number: int, known_topics: Any) -> str
             exit_code=ExitCode.CONFIG,
             location=f"{path}:{number}",
         )
-    return str(topic)
+    return topic
 
 
 def _bad_line(path: Path, number: int, why: str) -> CdcctlError:

@@ -51,8 +51,18 @@ QUARANTINE_COLUMNS = {
     "_config_hash": "string",
     "_application_id": "string",
     "_batch_id": "bigint",
+    "_status": "string",
+    "_status_reason": "string",
+    "_status_by": "string",
+    "_status_at": "timestamp",
+    "_attempts": "int",
+    "_request_id": "string",
 }
-"""Columns after the data columns in `{quarantine}/{table}`; the first failed rule leads."""
+"""Columns after the data columns in `{quarantine}/{table}`; the first failed rule leads.
+
+`_status` is open (also NULL, in rows of older lakes), released or discarded; `_attempts` counts the
+replays that were tried.
+"""
 
 METRIC_COLUMNS = {
     "table_name": "string",

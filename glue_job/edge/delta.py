@@ -104,9 +104,18 @@ def create(
     files.write_text(spark, _log(path, 0), "".join(json.dumps(action) + "\n" for action in actions))
 
 
-def read(spark: SparkSession, path: str) -> DataFrame:
-    """Read the newest version of a table."""
-    return spark.read.format("delta").load(path)
+def read(spark: SparkSession, path: str, version: int | None = None) -> DataFrame:
+    """Read a version of a table, else its newest."""
+    reader = spark.read.format("delta")
+    return (reader if version is None else reader.option("versionAsOf", version)).load(path)
+
+
+def version(spark: SparkSession, path: str) -> int:
+    """Give the newest version of a table."""
+    jvm = spark._jvm
+    assert jvm is not None
+    log = jvm.org.apache.spark.sql.delta.DeltaLog.forTable(spark._jsparkSession, path)
+    return int(log.update(False, jvm.scala.Option.empty(), jvm.scala.Option.empty()).version())
 
 
 def append(rows: DataFrame, path: str, write: WriteId, *, partition_by: Sequence[str] = ()) -> None:

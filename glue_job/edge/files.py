@@ -26,6 +26,14 @@ def exists(spark: SparkSession, path: str) -> bool:
     return bool(system.exists(target))
 
 
+def names(spark: SparkSession, folder: str) -> list[str]:
+    """Name what lies in a folder; nothing when there is none."""
+    system, target = _locate(spark, folder)
+    if not system.exists(target):
+        return []
+    return [str(found.getPath().getName()) for found in system.listStatus(target)]
+
+
 def write_text(spark: SparkSession, path: str, text: str) -> None:
     """Write a file as a whole, replacing it: a reader sees all of it or the one before."""
     system, target = _locate(spark, path)

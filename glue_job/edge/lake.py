@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import reduce
 
-from delta.tables import DeltaTable
+from delta.tables import DeltaMergeBuilder, DeltaTable
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -27,7 +27,8 @@ from glue_job.edge.deequ import measure
 from glue_job.edge.delta import WriteId
 from glue_job.errors import JobError
 from glue_job.pipeline.entries import linked
-from glue_job.pipeline.report import Batch, BatchReport, Measured, Watermark
+from glue_job.pipeline.report import Batch, BatchReport, Measured, Release, Watermark
+from glue_job.requests import Request
 
 LEDGER_COLUMNS = {
     "_kind": "string",
@@ -184,6 +185,21 @@ class TableLake:
         path = self.paths.history(self.table.name)
         return delta.committed_version(self.spark, path, batch.application_id) >= batch.batch_id
 
+    def records(self) -> tuple[Recorded, ...]:
+        """Give the records of all batches."""
+        return tuple(self._recorded.values())
+
+    def next_release(self, application_id: str) -> int:
+        """Number the releases of the table, from 1; one that was begun keeps its number."""
+        begun = sorted(
+            (record.batch.processed_at, key)
+            for key in self._recorded
+            if key[0].startswith("release/")
+            for record in (self._recorded[key],)
+        )
+        names = [key[0] for _, key in begun]
+        return names.index(application_id) + 1 if application_id in names else len(names) + 1
+
     def _remember(self, recorded: Recorded) -> None:
         self._recorded[(recorded.batch.application_id, recorded.batch.batch_id)] = recorded
 
@@ -210,27 +226,41 @@ class TableLake:
         failpoints.reach("after-summary")
         return measure(self.spark, events, self.table, fields_missing=fields_missing)
 
+    def entries(self) -> DataFrame:
+        """Give the whole ledger."""
+        return self._read_evolved(self.paths.changes(self.table.name), self.ledger_columns())
+
     def other_entries(self, batch: Batch) -> DataFrame:
         """Give the ledger without the entries of the batch itself."""
         own = (F.col("_application_id") == batch.application_id) & (
             F.col("_batch_id") == batch.batch_id
         )
-        return self._read_evolved(
-            self.paths.changes(self.table.name), self.ledger_columns()
-        ).filter(~own)
+        return self.entries().filter(~own)
+
+    def quarantine_version(self) -> int:
+        """Give the newest version of the quarantine table."""
+        return delta.version(self.spark, self.paths.quarantine(self.table.name))
+
+    def quarantined(self, version: int) -> DataFrame:
+        """Give what a version of the quarantine table holds."""
+        rows = delta.read(self.spark, self.paths.quarantine(self.table.name), version)
+        return _with_columns(rows, {**self.data_columns(), **QUARANTINE_COLUMNS})
+
+    def reasons(self, request_id: str) -> dict[str, int]:
+        """Count, by reason, the rows that a release tried in vain."""
+        rows = self.quarantined(self.quarantine_version()).filter(
+            (F.col("_request_id") == request_id) & (F.col("_status") == "open")
+        )
+        failed = rows.select(F.explode("_failed_rules").alias("failed"))
+        counted = failed.groupBy(F.col("failed")["id"].alias("id")).count().collect()
+        return {row["id"]: row["count"] for row in counted}
 
     def history(self) -> DataFrame:
         """Give the SCD2 rows, with the columns that the config has and the table has not yet."""
         return self._read_evolved(self.paths.history(self.table.name), self.history_columns())
 
     def _read_evolved(self, path: str, columns: dict[str, str]) -> DataFrame:
-        rows = delta.read(self.spark, path)
-        return rows.select(
-            *[
-                F.col(name) if name in rows.columns else F.lit(None).cast(kind).alias(name)
-                for name, kind in columns.items()
-            ]
-        )
+        return _with_columns(delta.read(self.spark, path), columns)
 
     def refused_elsewhere(self, batch: Batch) -> DataFrame:
         """Give the coordinates of what other batches have refused."""
@@ -272,6 +302,48 @@ class TableLake:
         """Append what was refused."""
         with failpoints.around("quarantine"):
             delta.append(refused, self.paths.quarantine(self.table.name), _write_id(batch))
+
+    def settle(self, tried: DataFrame, batch: Batch, release: Release) -> None:
+        """Note what became of the rows of a release, in one commit.
+
+        Args:
+            tried: rows of `pipeline.quality.refused`, `_failed_rule` empty where nothing is wrong.
+            batch: the release's batch.
+            release: who asked for it, and why.
+        """
+        passed = F.col("s.`_failed_rule`") == ""
+        decided: dict[str, str | Column] = {
+            "_status": F.when(passed, "released").otherwise("open"),
+            "_attempts": F.coalesce(F.col("t.`_attempts`"), F.lit(0)) + 1,
+            **_decision(release.reason, release.by, batch.processed_at, release.request_id),
+            **{
+                name: F.when(passed, F.col(f"t.`{name}`")).otherwise(F.col(f"s.`{name}`"))
+                for name in ("_failed_rule", "_failed_rules", "_config_hash")
+            },
+        }
+        with failpoints.around("quarantine"), delta.writing(self.spark, _write_id(batch)):
+            self._matching(tried).whenMatchedUpdate(set=decided).execute()
+
+    def discard(self, places: DataFrame, request: Request) -> None:
+        """Mark open rows of quarantine as given up.
+
+        Args:
+            places: `_topic_id, _partition, _offset`.
+            request: who asked for it, and why.
+        """
+        decided: dict[str, str | Column] = {
+            "_status": F.lit("discarded"),
+            **_decision(request.reason, request.requested_by, request.requested_at, request.id),
+        }
+        write = WriteId(f"discard/{request.id}", 0)
+        with delta.writing(self.spark, write):
+            self._matching(places).whenMatchedUpdate(set=decided).execute()
+
+    def _matching(self, places: DataFrame) -> DeltaMergeBuilder:
+        address = [f"t.`{name}` = s.`{name}`" for name in ("_topic_id", "_partition", "_offset")]
+        address.append("coalesce(t.`_status`, 'open') = 'open'")
+        table = DeltaTable.forPath(self.spark, self.paths.quarantine(self.table.name))
+        return table.alias("t").merge(places.alias("s"), " AND ".join(address))
 
     def measures(self, report: BatchReport) -> None:
         """Append the metrics of the batch."""
@@ -377,6 +449,25 @@ class TableLake:
 
 def _write_id(batch: Batch) -> WriteId:
     return WriteId(batch.application_id, batch.batch_id)
+
+
+def _with_columns(rows: DataFrame, columns: Mapping[str, str]) -> DataFrame:
+    """Give the columns that the config asks for, NULL where a table has not got them yet."""
+    return rows.select(
+        *[
+            F.col(name) if name in rows.columns else F.lit(None).cast(kind).alias(name)
+            for name, kind in columns.items()
+        ]
+    )
+
+
+def _decision(reason: str, by: str, at: datetime, request_id: str) -> dict[str, str | Column]:
+    return {
+        "_status_reason": F.lit(reason),
+        "_status_by": F.lit(by),
+        "_status_at": F.lit(at),
+        "_request_id": F.lit(request_id),
+    }
 
 
 def _recorded(row: dict[str, object]) -> Recorded:

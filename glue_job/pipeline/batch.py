@@ -13,10 +13,10 @@ from glue_job.contract.model import Pipeline, Table
 from glue_job.errors import JobError
 from glue_job.pipeline.breaker import stop_if_tripped
 from glue_job.pipeline.entries import seeds, to_entries
-from glue_job.pipeline.envelope import SourceNames, parse_envelope
+from glue_job.pipeline.envelope import SEPARATOR, SourceNames, parse_envelope
 from glue_job.pipeline.masking import mask_refused
 from glue_job.pipeline.quality import accepted, check_rules, refused
-from glue_job.pipeline.report import Batch, BatchReport, Measured, Watermark
+from glue_job.pipeline.report import Batch, BatchReport, Measured, Release, Watermark
 from glue_job.pipeline.summary import Summary, summarize
 from glue_job.pipeline.transform import apply_transforms
 from glue_job.pipeline.versions import (
@@ -59,6 +59,9 @@ class BatchEdge(Protocol):
     def quarantine(self, refused: DataFrame, batch: Batch) -> None:
         """Append refused rows."""
 
+    def settle(self, tried: DataFrame, batch: Batch, release: Release) -> None:
+        """Note what became of the rows of a release."""
+
     def measures(self, report: BatchReport) -> None:
         """Append metrics."""
 
@@ -89,7 +92,8 @@ def process_batch(
             written then.
     """
     before = edge.watermark_before(batch)
-    checked = _check(rows, pipeline, table, before.commit_time_seen)
+    patch = batch.release.patch if batch.release is not None else {}
+    checked = _check(rows, pipeline, table, before.commit_time_seen, patch)
     try:
         summary = summarize(checked, table)
         if (
@@ -98,7 +102,7 @@ def process_batch(
             and not before.commit_time_seen
         ):
             release(checked)
-            checked = _check(rows, pipeline, table, commit_time_required=True)
+            checked = _check(rows, pipeline, table, True, patch)
             summary = summarize(checked, table)
         return _write_batch(checked, summary, before, batch, pipeline, table, edge)
     finally:
@@ -111,11 +115,36 @@ def release(checkpointed: DataFrame) -> None:
     plan.rdd().unpersist(False)
 
 
+def would_fail(
+    rows: DataFrame, pipeline: Pipeline, table: Table, patch: Mapping[str, str | None]
+) -> dict[str, int]:
+    """Count, by reason, the rows that would be refused; all of them, each once, under ``.
+
+    Args:
+        rows: as for `process_batch`.
+        pipeline: the whole config.
+        table: the table's entry in it.
+        patch: as for `parse_envelope`.
+    """
+    checked = _check(rows, pipeline, table, False, patch)
+    try:
+        wrong = checked.filter((F.col("_class") == "data") & (F.col("_failed") != ""))
+        reasons = F.explode(F.array_union(F.array(F.lit("")), F.split("_failed", SEPARATOR)))
+        counted = wrong.select(reasons.alias("reason")).groupBy("reason").count().collect()
+        return {row["reason"]: row["count"] for row in counted}
+    finally:
+        release(checked)
+
+
 def _check(
-    rows: DataFrame, pipeline: Pipeline, table: Table, commit_time_required: bool
+    rows: DataFrame,
+    pipeline: Pipeline,
+    table: Table,
+    commit_time_required: bool,
+    patch: Mapping[str, str | None],
 ) -> DataFrame:
     source = SourceNames.of(pipeline, table, commit_time_required=commit_time_required)
-    events = parse_envelope(rows, table, source)
+    events = parse_envelope(rows, table, source, patch)
     # A checkpoint cuts the plan: what follows is planned many times, and this part is large.
     return check_rules(events, table).localCheckpoint(eager=False)
 
@@ -132,7 +161,8 @@ def _write_batch(
     events = accepted(checked)
     known = None
     refused_count, reread = summary.refused, 0
-    if edge.overlaps(batch, summary.offsets):
+    freed = batch.release
+    if freed is None and edge.overlaps(batch, summary.offsets):
         # What was refused before stays refused: only a release from quarantine lets it in.
         known = edge.refused_elsewhere(batch)
         events = events.join(known, list(_EVENT), "left_anti")
@@ -142,9 +172,12 @@ def _write_batch(
     if breaker is not None and batch.is_guarded:
         wrong = _refusals(checked, known)
         stop_if_tripped(breaker, wrong, refused_count, summary.data - reread, table)
-    measures = _measure(checked, summary, edge, table)
+    measures = _measure(checked, summary, edge, table) if freed is None else ()
     entries = to_entries(
-        apply_transforms(events, table).withColumn("_release", F.lit(0)), table
+        apply_transforms(events, table).withColumn(
+            "_release", F.lit(freed.rank if freed is not None else 0)
+        ),
+        table,
     ).withColumn("_is_new", F.lit(True))
     shape = _shape(summary, before)
     sparse_moves = before.sparse_moves or summary.watermark.sparse_moves
@@ -153,7 +186,7 @@ def _write_batch(
     )
     together = entries.unionByName(past.withColumn("_is_new", F.lit(False)))
     if sparse_moves:
-        together = _fill_chains(together, table)
+        together = fill_chains(together, table)
     folded = fold(place(together, table, shape), table, shape).localCheckpoint(eager=False)
     try:
         outcomes = _count_outcomes(folded, summary, refused_count, reread)
@@ -162,14 +195,18 @@ def _write_batch(
             batch=batch,
             consumed=summary.rows,
             outcomes=outcomes,
-            offsets=summary.offsets,
+            # A release reads no offsets: they were counted when the messages came.
+            offsets=summary.offsets if freed is None else {},
             topic=table.topic,
             watermark=summary.watermark,
             measures=measures,
         )
         _refuse_wrong_counts(report)
         edge.record(report)
-        if outcomes["quarantined"]:
+        if freed is not None:
+            tried = checked.filter(F.col("_class") == "data")
+            edge.settle(refused(tried, table, lambda name: _stamp(name, batch)), batch, freed)
+        elif outcomes["quarantined"]:
             rows = refused(_refusals(checked, known), table, lambda name: _stamp(name, batch))
             edge.quarantine(
                 mask_refused(rows, table) if table.quarantine == "masked" else rows, batch
@@ -283,7 +320,7 @@ def _reachable(
         edges.unpersist()
 
 
-def _fill_chains(entries: DataFrame, table: Table) -> DataFrame:
+def fill_chains(entries: DataFrame, table: Table) -> DataFrame:
     """Fill key changes with absent fields, link by link, until nothing changes."""
     names = [name for name in table.column_names if name not in table.primary_key]
 

@@ -6,6 +6,7 @@ with `control` in place of `data` (DMS user guide, "Using Apache Kafka as a targ
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pyspark.sql import Column, DataFrame
@@ -59,7 +60,12 @@ class SourceNames:
         )
 
 
-def parse_envelope(rows: DataFrame, table: Table, source: SourceNames) -> DataFrame:
+def parse_envelope(
+    rows: DataFrame,
+    table: Table,
+    source: SourceNames,
+    patch: Mapping[str, str | None] | None = None,
+) -> DataFrame:
     """Read DMS messages of one table.
 
     Args:
@@ -67,6 +73,7 @@ def parse_envelope(rows: DataFrame, table: Table, source: SourceNames) -> DataFr
             (text or bytes, NULL for a tombstone).
         table: the table's entry of tables.yaml.
         source: the names that the messages must carry.
+        patch: fields of `data` to replace by the text of a scalar, or by null.
 
     Returns:
         One row a message: `_topic, _topic_id, _partition, _offset, _kafka_timestamp, _raw_value`;
@@ -82,7 +89,7 @@ def parse_envelope(rows: DataFrame, table: Table, source: SourceNames) -> DataFr
     return (
         rows.select(*_message_columns())
         .select(*_part_columns())
-        .select("*", *_field_columns(table))
+        .select("*", *_field_columns(table, tuple((patch or {}).items())))
         .select("*", *_value_columns(table))
         .select("*", *_position_columns(table, source))
         .select(*_event_columns(table, source))
@@ -131,10 +138,14 @@ def _part_columns() -> list[Column]:
 
 
 @built_once
-def _field_columns(table: Table) -> list[Column]:
+def _field_columns(table: Table, patch: tuple[tuple[str, str | None], ...]) -> list[Column]:
     """Find the row's fields under the names of the config."""
     key = F.array(*map(F.lit, table.primary_key))
     fields = _under_config_names("data", table.column_names)
+    if patch:
+        given = [part for name, text in patch for part in (F.lit(name), F.lit(text).cast("string"))]
+        others = F.map_filter(fields, lambda name, _: ~name.isin([name for name, _ in patch]))
+        fields = F.map_concat(others, F.create_map(*given))
     # A delete gives its key; what else it carries is not a value (DMS fills in nulls).
     of_key = F.map_filter(fields, lambda name, _: F.array_contains(key, name))
     return [

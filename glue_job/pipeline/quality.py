@@ -18,6 +18,8 @@ from glue_job.rules import RULES
 
 UNEVALUABLE = "RULE_ERROR"
 
+_OF_DECISIONS = ("_status_reason", "_status_by", "_status_at", "_request_id")
+
 _UNREADABLE = ("BAD_JSON", "BAD_ENVELOPE", "UNKNOWN_OPERATION", "WRONG_TABLE")
 _FROM_THE_EVENT = frozenset(
     ("_raw_value", "_topic", "_topic_id", "_partition", "_offset", "_kafka_timestamp", "_operation")
@@ -134,6 +136,9 @@ def refused(wrong: DataFrame, table: Table, stamps: Callable[[str], Column]) -> 
     own = {
         "_failed_rule": _leading(codes[0], table),
         "_failed_rules": F.transform(codes, lambda code: _detail(code, table)),
+        "_status": F.lit("open"),
+        "_attempts": F.lit(0),
+        **dict.fromkeys(_OF_DECISIONS, F.lit(None)),
     }
 
     def value(name: str) -> Column:

@@ -8,6 +8,18 @@ from datetime import datetime
 
 
 @dataclass(frozen=True)
+class Release:
+    """What makes a batch a release from quarantine."""
+
+    rank: int
+    """Values of a later release count, before those of any delivery."""
+    patch: Mapping[str, str | None]
+    request_id: str
+    reason: str
+    by: str
+
+
+@dataclass(frozen=True)
 class Batch:
     """One micro-batch of one table, and what stays the same when it is replayed."""
 
@@ -19,6 +31,7 @@ class Batch:
     """The message file, or `kafka`."""
     is_guarded: bool = field(default=True, compare=False)
     """The circuit breaker may stop it: not when it was begun, or when the operator lets it pass."""
+    release: Release | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,59 @@
+"""Does a request in this process, on a lake folder that no other process writes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cdcctl.local.job import start_spark, table_job
+from glue_job.edge.lease import LakeLock
+from glue_job.errors import JobError
+from glue_job.requests import Answer, Request
+
+if TYPE_CHECKING:
+    from cdcctl.operations.configuration import LoadedConfig
+    from cdcctl.ui.progress import Progress
+    from glue_job.table import TableJob
+
+
+@contextmanager
+def owned(lake: Path, command: str) -> Iterator[bool]:
+    """Take the lake; false when another process has it."""
+    lock = LakeLock(lake, command)
+    try:
+        lock.__enter__()
+    except JobError as error:
+        if error.code != "LAK040":
+            raise
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        lock.__exit__()
+
+
+def answer_here(
+    lake: Path, config: LoadedConfig, artifacts: Path | None, request: Request, progress: Progress
+) -> Answer:
+    """Do a request; one that writes needs the lake to be owned, a dry run does not."""
+    spark = start_spark(f"cdcctl {request.kind}", progress, artifacts)
+    try:
+        from glue_job.repair import answer
+
+        progress.step(f"{request.kind} of {request.table}")
+        job = table_job(spark, lake, config, request.table)
+        job.refuse_contradictions()
+        _open(job, request)
+        return answer(job, request)
+    finally:
+        spark.stop()
+
+
+def _open(job: TableJob, request: Request) -> None:
+    if request.dry_run:
+        job.lake.load_records()
+    else:
+        job.open()

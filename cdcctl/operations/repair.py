@@ -1,0 +1,179 @@
+"""Asks the process that owns a lake for a change: a replay, a discard, a rebuild."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import re
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cdcctl.errors import CdcctlError, ExitCode
+from cdcctl.operations.configuration import load_config, require_table
+from cdcctl.operations.lakes import LakeRequest, open_requested_lake
+from glue_job.requests import ANSWER, Answer, Request, Selection
+
+if TYPE_CHECKING:
+    from cdcctl.ui.progress import Progress
+
+_PLACE = re.compile(r"(\d+):(\d+)")
+_POLL_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class RepairRequest:
+    """What to do to which table of which lake."""
+
+    lake: LakeRequest
+    kind: str
+    table: str
+    rule: str | None = None
+    since: datetime | None = None
+    ids: tuple[str, ...] = ()
+    patches: tuple[str, ...] = ()
+    most: int | None = None
+    reason: str = ""
+    dry_run: bool = False
+    timeout_seconds: float = 600.0
+    artifacts: Path | None = None
+
+
+@dataclass(frozen=True)
+class RepairReport:
+    """What was done, or would be."""
+
+    kind: str
+    table: str
+    dry_run: bool
+    request_id: str
+    counts: Mapping[str, int]
+    still_failing: Mapping[str, int] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+
+def repair(request: RepairRequest, progress: Progress) -> RepairReport:
+    """Do it here when no process owns the lake, else leave the request for its owner and wait."""
+    from cdcctl.local.repairs import answer_here, owned
+
+    opened = open_requested_lake(request.lake)
+    config = load_config(request.lake.config)
+    require_table(request.table, config.pipeline)
+    asked = _asked(request)
+    lake = opened.lake.root.absolute()
+    if asked.dry_run:
+        answer = answer_here(lake, config, request.artifacts, asked, progress)
+        return _report(request, asked, answer, opened.warnings)
+    box = lake / "requests"
+    with owned(lake, f"cdcctl {request.kind}") as is_ours:
+        _write_whole(box / f"{asked.id}.json", asked.as_json())
+        if is_ours:
+            answer = answer_here(lake, config, request.artifacts, asked, progress)
+            _write_whole(box / f"{asked.id}{ANSWER}", answer.as_json())
+        else:
+            answer = _awaited(box, asked, request.timeout_seconds, progress)
+    return _report(request, asked, answer, opened.warnings)
+
+
+def _asked(request: RepairRequest) -> Request:
+    now = datetime.now(UTC)
+    return Request(
+        id=f"{now:%Y%m%dT%H%M%S%f}-{uuid.uuid4().hex[:8]}",
+        kind=request.kind,
+        table=request.table,
+        requested_by=getpass.getuser(),
+        requested_at=now,
+        reason=request.reason,
+        selection=Selection(
+            rule=request.rule,
+            since=request.since,
+            coordinates=tuple(_place(text) for text in request.ids),
+            most=request.most,
+        ),
+        patch=dict(_patch(text) for text in request.patches),
+        dry_run=request.dry_run,
+    )
+
+
+def _place(text: str) -> tuple[int, int]:
+    found = _PLACE.fullmatch(text.strip())
+    if found is None:
+        raise CdcctlError(
+            "USE004",
+            f"`{text}` is not the id of a quarantined row",
+            why="an id is PARTITION:OFFSET, such as 0:1234",
+            fix="cdcctl quarantine show TABLE",
+            exit_code=ExitCode.USAGE,
+        )
+    return int(found[1]), int(found[2])
+
+
+def _patch(text: str) -> tuple[str, str | None]:
+    """Read `column=value`, the value a JSON scalar; a word that is none is a text."""
+    name, equals, value = text.partition("=")
+    if not equals or not name.strip():
+        raise _bad_patch(text, "write COLUMN=VALUE, such as speed_kmh=null")
+    try:
+        read = json.loads(value, parse_int=str, parse_float=str, parse_constant=str)
+    except ValueError:
+        return name.strip(), value
+    if isinstance(read, dict | list):
+        raise _bad_patch(text, "the value is a scalar: null, true, 12.5 or a text")
+    if read is None or isinstance(read, str):
+        return name.strip(), read
+    return name.strip(), json.dumps(read)
+
+
+def _bad_patch(text: str, why: str) -> CdcctlError:
+    return CdcctlError(
+        "USE012",
+        f"`{text}` is not a patch",
+        why=why,
+        fix="cdcctl quarantine replay TABLE --patch COLUMN=VALUE",
+        exit_code=ExitCode.USAGE,
+    )
+
+
+def _awaited(box: Path, asked: Request, timeout_seconds: float, progress: Progress) -> Answer:
+    file = box / f"{asked.id}{ANSWER}"
+    progress.step("waiting for the process that writes the lake: it looks between two batches")
+    deadline = time.monotonic() + timeout_seconds
+    while not file.exists():
+        if time.monotonic() > deadline:
+            raise CdcctlError(
+                "QUA020",
+                f"request {asked.id} has no answer after {timeout_seconds:g} s",
+                why="the process that writes the lake has not come to it yet; it still will",
+                fix=f"look for {file}, or see how the job is: cdcctl local status",
+                exit_code=ExitCode.TIMEOUT,
+            )
+        time.sleep(_POLL_SECONDS)
+    return Answer.from_json(file.read_text(encoding="utf-8"))
+
+
+def _report(
+    request: RepairRequest, asked: Request, answer: Answer, warnings: tuple[str, ...]
+) -> RepairReport:
+    if answer.error is not None:
+        said = answer.error
+        raise CdcctlError(said["code"], said["what"], said["why"], said["fix"])
+    return RepairReport(
+        request.kind,
+        request.table,
+        request.dry_run,
+        asked.id,
+        answer.counts,
+        answer.still_failing,
+        warnings,
+    )
+
+
+def _write_whole(file: Path, text: str) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    draft = file.with_name(f".{file.name}.draft")
+    draft.write_text(text, encoding="utf-8")
+    draft.replace(file)
