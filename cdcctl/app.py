@@ -48,10 +48,11 @@ COMMANDS = (
         "quarantine",
         "Data",
         "refused rows: see why, try again, give up",
-        ("show", "inspect", "stats", "replay", "discard"),
+        ("show", "inspect", "stats", "export", "replay", "discard"),
     ),
     Entry("metrics", "Data", "data quality of each batch", ("show", "tail")),
-    Entry("history", "Data", "what a row was, from when until when", ("show", "rebuild")),
+    Entry("history", "Data", "what a row was, from when until when", ("show", "verify", "rebuild")),
+    Entry("why", "Data", "every event of one row, and what became of it"),
     Entry(
         "local",
         "Local",

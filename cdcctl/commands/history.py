@@ -18,6 +18,7 @@ from cdcctl.commands.options import (
     LocalOption,
     OutputOption,
 )
+from cdcctl.errors import ExitCode
 from cdcctl.operations.history import HistoryRequest, show_history
 from cdcctl.ui import output
 from cdcctl.ui.output import OutputFormat
@@ -54,6 +55,31 @@ def show(
     from cdcctl.ui import history as view
 
     output.write(view.history_document(report), output_format, lambda: view.show_timeline(report))
+
+
+@app.command("verify", epilog="Example: cdcctl history verify --local; one table: verify vehicles")
+def verify(
+    table: Annotated[
+        str | None, typer.Argument(metavar="[TABLE]", help="A source table; default: all.")
+    ] = None,
+    limit: Annotated[
+        int, typer.Option("--limit", min=1, help="How many keys to list for each check.")
+    ] = 10,
+    local: LocalOption = False,
+    lake: LakeOption = None,
+    output_format: OutputOption = OutputFormat.table,
+    config: ConfigOption = DEFAULT_CONFIG,
+    local_dir: LocalDirOption = DEFAULT_LOCAL_DIR,
+) -> None:
+    """Check that the intervals of every key fit together; exit 7 when one does not."""
+    from cdcctl.operations.verify import VerifyRequest, verify_history
+    from cdcctl.ui import verify as view
+
+    request = lake_request(config, lake, local, local_dir)
+    report = verify_history(VerifyRequest(request, table, limit))
+    output.write(view.verify_document(report), output_format, lambda: view.show_verify(report))
+    if report.broken:
+        raise typer.Exit(ExitCode.UNHEALTHY)
 
 
 @app.command("rebuild", epilog="Example: cdcctl history rebuild vehicles --lake out/lake --dry-run")

@@ -20,14 +20,16 @@ from cdcctl.commands.options import (
     OutputOption,
 )
 from cdcctl.errors import ExitCode
+from cdcctl.operations.export import ExportFormat, ExportRequest, export_quarantine
 from cdcctl.operations.quarantine import (
     ShowRequest,
     StatsRequest,
+    Status,
     count_quarantine,
     inspect_quarantine,
     show_quarantine,
 )
-from cdcctl.ui import output
+from cdcctl.ui import console, output
 from cdcctl.ui.output import OutputFormat
 from cdcctl.ui.progress import open_progress
 
@@ -43,6 +45,11 @@ TableArgument = Annotated[str, typer.Argument(metavar="TABLE", help="A source ta
 RevealOption = Annotated[
     bool, typer.Option("--reveal", help="Show the values of pii and masked columns.")
 ]
+RuleOption = Annotated[str | None, typer.Option("--rule", help="Rows that fail this rule.")]
+BatchOption = Annotated[int | None, typer.Option("--batch", help="Rows of this batch.")]
+StatusOption = Annotated[
+    Status, typer.Option("--status", help="Rows that wait, or those that were decided.")
+]
 SinceOption = Annotated[
     str | None,
     typer.Option("--since", metavar="TIME", help="15m, 2h, 3d or 2026-11-22T10:00:00Z."),
@@ -55,9 +62,10 @@ def show(
     local: LocalOption = False,
     lake: LakeOption = None,
     limit: Annotated[int, typer.Option("--limit", min=1, help="How many of the newest.")] = 20,
-    rule: Annotated[str | None, typer.Option("--rule", help="Rows that fail this rule.")] = None,
+    rule: RuleOption = None,
     since: SinceOption = None,
-    batch: Annotated[int | None, typer.Option("--batch", help="Rows of this batch.")] = None,
+    batch: BatchOption = None,
+    status: StatusOption = Status.open,
     all_columns: Annotated[
         bool, typer.Option("--all-columns", help="Every column of each row.")
     ] = False,
@@ -76,6 +84,7 @@ def show(
             since_moment(since),
             batch,
             reveal,
+            status,
         )
     )
     from cdcctl.ui import quarantine as view
@@ -117,13 +126,14 @@ def stats(
     local: LocalOption = False,
     lake: LakeOption = None,
     since: SinceOption = None,
+    status: StatusOption = Status.open,
     output_format: OutputOption = OutputFormat.table,
     config: ConfigOption = DEFAULT_CONFIG,
     local_dir: LocalDirOption = DEFAULT_LOCAL_DIR,
 ) -> None:
     """Count refused rows by table, rule and hour."""
     request = lake_request(config, lake, local, local_dir)
-    report = count_quarantine(StatsRequest(request, table, since_moment(since)))
+    report = count_quarantine(StatsRequest(request, table, since_moment(since), status))
     from cdcctl.ui import quarantine as view
 
     output.write(
@@ -133,7 +143,54 @@ def stats(
     )
 
 
-RuleOption = Annotated[str | None, typer.Option("--rule", help="Rows that fail this rule.")]
+@app.command(
+    "export",
+    epilog="Example: cdcctl quarantine export vehicles --local --to vehicles.csv. "
+    "To a pipe: --to - --format json",
+)
+def export(
+    table: TableArgument,
+    to: Annotated[str, typer.Option("--to", metavar="FILE", help="The file; - is stdout.")],
+    file_format: Annotated[
+        ExportFormat | None,
+        typer.Option("--format", "-f", help="Default: as FILE ends, else csv."),
+    ] = None,
+    local: LocalOption = False,
+    lake: LakeOption = None,
+    rule: RuleOption = None,
+    since: SinceOption = None,
+    batch: BatchOption = None,
+    status: StatusOption = Status.open,
+    reveal: RevealOption = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+    local_dir: LocalDirOption = DEFAULT_LOCAL_DIR,
+) -> None:
+    """Write refused rows to a file, raw messages included; json is one object a line."""
+    target = None if to == "-" else Path(to)
+    ending = target.suffix.removeprefix(".") if target is not None else ""
+    known = {"csv": ExportFormat.csv, "parquet": ExportFormat.parquet}
+    known |= dict.fromkeys(("json", "jsonl", "ndjson"), ExportFormat.json)
+    report = export_quarantine(
+        ExportRequest(
+            ShowRequest(
+                lake_request(config, lake, local, local_dir),
+                table,
+                rule=rule,
+                since=since_moment(since),
+                batch=batch,
+                reveal=reveal,
+                status=status,
+            ),
+            target,
+            file_format or known.get(ending.lower(), ExportFormat.csv),
+        )
+    )
+    for warning in report.warnings:
+        console.warn(warning)
+    if target is not None and not console.is_quiet():
+        console.stderr().print(f"{report.rows:,} rows of {table} written to {target}")
+
+
 IdOption = Annotated[
     list[str] | None,
     typer.Option("--id", metavar="P:O", help="One row, by partition and offset; repeatable."),

@@ -6,13 +6,14 @@ A table may be written meanwhile: each query sees one version of it, whole.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
+from arro3.core import RecordBatch
 from deltalake import DeltaTable, QueryBuilder
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
@@ -48,23 +49,47 @@ class LakeTable:
             for field in fields
         }
 
-    def query(self, sql: str) -> list[Row]:
-        """Answer a query on this version; the table's name in it is `lake_rows`."""
+    def query(self, sql: str, beside: Mapping[str, LakeTable] | None = None) -> list[Row]:
+        """Answer a query on this version, `lake_rows` in it, and on others by their given names."""
+        others = {name: other._delta for name, other in (beside or {}).items()}
         try:
-            return self._answer(sql)
+            return self._answer(sql, others)
         except Exception as error:
             # The engine raises bare Exception for a data file that cannot be read. One that was
             # compacted and removed since the table was opened is not in the newest version.
             if not _is_gone(error) or not self._advance():
                 raise _unreadable(self.name, self.path, error) from error
         try:
-            return self._answer(sql)
+            return self._answer(sql, others)
         except Exception as error:
             raise _unreadable(self.name, self.path, error) from error
 
-    def _answer(self, sql: str) -> list[Row]:
-        answer = QueryBuilder().register(ROWS, self._delta).execute(sql).read_all()
+    def _answer(self, sql: str, others: Mapping[str, DeltaTable]) -> list[Row]:
+        builder = QueryBuilder().register(ROWS, self._delta)
+        for name, other in others.items():
+            builder = builder.register(name, other)
+        answer = builder.execute(sql).read_all()
         return cast(list[Row], answer.to_struct_array().to_pylist())
+
+    def stream(self, sql: str) -> Iterator[RecordBatch]:
+        """Answer a query on this version batch by batch."""
+        try:
+            yield from QueryBuilder().register(ROWS, self._delta).execute(sql)
+        except Exception as error:
+            # As in `query`; what was given out already cannot be taken back.
+            raise _unreadable(self.name, self.path, error) from error
+
+    def versions_by_write(self) -> Mapping[tuple[str, int], int]:
+        """Give the version that each write (application id, batch id) made, as far as the log goes.
+
+        Delta keeps the log of a week (`delta.logRetentionDuration`).
+        """
+        found: dict[tuple[str, int], int] = {}
+        for file in sorted((Path(self.path) / "_delta_log").glob("*.json")):
+            for line in _lines_with_txn(file):
+                action = json.loads(line)["txn"]
+                found.setdefault((action["appId"], action["version"]), int(file.stem))
+        return found
 
     def _advance(self) -> bool:
         before = self.version
@@ -102,6 +127,10 @@ class Lake:
     def history(self, table: str) -> LakeTable | None:
         """Open the history of a source table; None when nothing was applied yet."""
         return self._open(table, self.paths.history(table))
+
+    def changes(self, table: str) -> LakeTable | None:
+        """Open the change ledger of a source table; None when nothing was accepted yet."""
+        return self._open(f"change ledger of {table}", self.paths.changes(table))
 
     def quarantine(self, table: str) -> LakeTable | None:
         """Open the refused rows of a source table; None when there never was one."""
@@ -164,6 +193,14 @@ def _delta_tables(folder: Path) -> set[str]:
         return set()
     except PermissionError as error:
         raise _forbidden(str(folder), error) from error
+
+
+def _lines_with_txn(file: Path) -> list[str]:
+    try:
+        text = file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return []
+    return [line for line in text.splitlines() if line.startswith('{"txn":')]
 
 
 def _has_commits(path: Path, name: str) -> bool:

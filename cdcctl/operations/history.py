@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
-from decimal import Decimal, InvalidOperation
+from datetime import datetime
 from typing import Any
 
 from cdcctl.errors import CdcctlError, ExitCode
-from cdcctl.lake.reader import ROWS, LakeTable, Row
-from cdcctl.lake.sql import Value, identifier, literal
-from cdcctl.operations.lakes import LakeRequest, OpenedLake, open_requested_lake
-from cdcctl.operations.privacy import HIDING_TRANSFORMS, Privacy
-from glue_job.contract.model import Table
-
-_BOOLEANS = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
+from cdcctl.lake.reader import ROWS, Row
+from cdcctl.operations.keys import read_key, where_key
+from cdcctl.operations.lakes import LakeRequest, open_requested_lake
+from cdcctl.operations.privacy import Privacy
 
 
 @dataclass(frozen=True)
@@ -70,12 +66,11 @@ def show_history(request: HistoryRequest) -> HistoryReport:
     if history is None:
         raise _unknown_key(request, "no row of it was ever accepted")
     table = opened.table(request.table)
-    key = _typed_key(request, history, table)
-    condition = " AND ".join(f"{identifier(name)} = {literal(v)}" for name, v in key.items())
-    found = history.query(f"SELECT * FROM {ROWS} WHERE {condition} ORDER BY _effective_from")
+    key = read_key(request.table, request.key, history.columns, table)
+    found = history.query(f"SELECT * FROM {ROWS} WHERE {where_key(key)} ORDER BY _effective_from")
     if not found:
         raise _unknown_key(request, "no accepted event has this key")
-    privacy = _privacy(opened, table, request, key)
+    privacy = Privacy.of_lake(table, reveal=request.reveal, typed=key)
     return HistoryReport(
         request.table,
         key,
@@ -85,19 +80,6 @@ def show_history(request: HistoryRequest) -> HistoryReport:
         ),
         opened.warnings,
     )
-
-
-def _privacy(
-    opened: OpenedLake, table: Table | None, request: HistoryRequest, key: Mapping[str, Value]
-) -> Privacy:
-    """Show the key, which was typed, and what a transform has already hidden in the lake."""
-    privacy = Privacy.of(table, reveal=request.reveal)
-    stored_hidden = {
-        step.column
-        for step in (table.transforms if table is not None else ())
-        if step.type in HIDING_TRANSFORMS
-    }
-    return Privacy(privacy.shown | stored_hidden | key.keys(), privacy.reveal)
 
 
 def _version(row: Row, before: Row | None, privacy: Privacy) -> Version:
@@ -120,87 +102,4 @@ def _unknown_key(request: HistoryRequest, why: str) -> CdcctlError:
         why=why,
         fix=f"cdcctl quarantine show {request.table}   shows what was refused",
         exit_code=ExitCode.NOT_FOUND,
-    )
-
-
-def _typed_key(
-    request: HistoryRequest, history: LakeTable, table: Table | None
-) -> dict[str, Value]:
-    """Read the key by the types of the lake's key columns."""
-    if table is not None:
-        names: Sequence[str] = table.primary_key
-        given = _given_values(request, names)
-    else:
-        given = _named_values(request.key)
-        names = tuple(given)
-        unknown = [name for name in names if name not in history.columns]
-        if not names or unknown:
-            raise _bad_key(request, "without a config, name its columns: COLUMN=VALUE")
-    missing = [name for name in names if name not in history.columns]
-    if missing:
-        raise CdcctlError(
-            "LAK008",
-            f"key column `{missing[0]}` of the config is not in the lake's {request.table}",
-            why=f"the lake has: {', '.join(history.columns)}",
-            fix="use the config that the lake was written with (--config)",
-            exit_code=ExitCode.CONFIG,
-        )
-    return {name: _typed(request, name, history.columns[name], given[name]) for name in names}
-
-
-def _given_values(request: HistoryRequest, names: Sequence[str]) -> dict[str, str]:
-    named = _named_values(request.key)
-    if named and named.keys() == set(names):
-        return named
-    if len(names) == 1:
-        return {names[0]: request.key}
-    parts = [part.strip() for part in request.key.split(",")]
-    if named or len(parts) != len(names):
-        shape = ",".join(f"{name}=..." for name in names)
-        raise _bad_key(request, f"the key of {request.table} has {len(names)} columns: {shape}")
-    return dict(zip(names, parts, strict=True))
-
-
-def _named_values(key: str) -> dict[str, str]:
-    """Read `a=1,b=2`; empty when a part has no name."""
-    parts = [part.partition("=") for part in key.split(",")]
-    if any(not equals for _, equals, _ in parts):
-        return {}
-    return {name.strip(): value.strip() for name, _, value in parts}
-
-
-def _typed(request: HistoryRequest, column: str, kind: str, text: str) -> Value:
-    try:
-        return _parsed(kind, text)
-    except (ValueError, InvalidOperation, KeyError):
-        raise _bad_key(request, f"`{text}` is not a value of {column}, which is {kind}") from None
-
-
-def _parsed(kind: str, text: str) -> Value:
-    match kind:
-        case "string":
-            return text
-        case "byte" | "short" | "integer" | "long":
-            return int(text)
-        case "float" | "double":
-            return float(text)
-        case "boolean":
-            return _BOOLEANS[text.lower()]
-        case "date":
-            return date.fromisoformat(text)
-        case "timestamp" | "timestamp_ntz":
-            read = datetime.fromisoformat(text)
-            return read if read.tzinfo is not None else read.replace(tzinfo=UTC)
-        case _ if kind.startswith("decimal"):
-            return Decimal(text)
-    raise ValueError(kind)
-
-
-def _bad_key(request: HistoryRequest, why: str) -> CdcctlError:
-    return CdcctlError(
-        "USE005",
-        f"`{request.key}` is not a key of {request.table}",
-        why=why,
-        fix=f"cdcctl history show {request.table} COLUMN=VALUE",
-        exit_code=ExitCode.USAGE,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,6 +36,17 @@ class Privacy:
             ),
             reveal,
         )
+
+    @classmethod
+    def of_lake(cls, table: Table | None, *, reveal: bool, typed: Collection[str]) -> Privacy:
+        """Decide for stored values: what a transform has hidden is shown so, and the typed key."""
+        before = cls.of(table, reveal=reveal)
+        stored_hidden = {
+            step.column
+            for step in (table.transforms if table is not None else ())
+            if step.type in HIDING_TRANSFORMS
+        }
+        return cls(before.shown | stored_hidden | set(typed), reveal)
 
     def hides(self, column: str) -> bool:
         """Tell whether a column's values are masked."""

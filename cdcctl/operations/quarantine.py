@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any
 
 from cdcctl.errors import CdcctlError, ExitCode
@@ -58,6 +59,10 @@ class RefusedRow:
     config_hash: str | None
     kafka_timestamp: datetime | None
     raw: str | None
+    status: str = "open"
+    decision: str | None = None
+    """Who released, tried or discarded it, when and why."""
+    attempts: int = 0
 
     def as_document(self) -> dict[str, Any]:
         """Give the row as plain data, without its raw message."""
@@ -73,7 +78,19 @@ class RefusedRow:
             "offset": self.offset,
             "batch_id": self.batch_id,
             "config_hash": self.config_hash,
+            "status": self.status,
+            "decision": self.decision,
+            "attempts": self.attempts,
         }
+
+
+class Status(StrEnum):
+    """Which refused rows are meant."""
+
+    open = "open"
+    released = "released"
+    discarded = "discarded"
+    all = "all"
 
 
 @dataclass(frozen=True)
@@ -87,6 +104,7 @@ class ShowRequest:
     since: datetime | None = None
     batch: int | None = None
     reveal: bool = False
+    status: Status = Status.open
 
 
 @dataclass(frozen=True)
@@ -106,6 +124,7 @@ class StatsRequest:
     lake: LakeRequest
     table: str | None = None
     since: datetime | None = None
+    status: Status = Status.open
 
 
 @dataclass(frozen=True)
@@ -148,7 +167,7 @@ def show_quarantine(request: ShowRequest) -> QuarantineReport:
     refused = opened.lake.quarantine(request.table)
     if refused is None:
         return QuarantineReport(request.table, 0, (), opened.warnings)
-    source = f"{ROWS} AS q" + _only_failing(request.rule) + _where(request)
+    source = selected(request, refused)
     matching = refused.query(f"SELECT count(*) AS n FROM {source}")[0]["n"]
     newest = "ORDER BY q._quarantined_at DESC, q._partition DESC, q._offset DESC"
     found = refused.query(f"SELECT q.* FROM {source} {newest} LIMIT {request.limit}")
@@ -211,12 +230,20 @@ def count_quarantine(request: StatsRequest) -> StatsReport:
         refused = opened.lake.quarantine(name)
         if refused is None:
             continue
-        condition = _since(request.since)
+        conditions = _status_is(request.status, refused)
+        if request.since is not None:
+            conditions.append(f"q._quarantined_at >= {literal(request.since)}")
+        condition = _all_of(conditions)
         total = refused.query(f"SELECT count(*) AS n FROM {ROWS} AS q {condition}")[0]["n"]
         if total:
             rows[name] = total
             counts += _counts(name, refused, condition)
     return StatsReport(tuple(counts), rows, opened.warnings)
+
+
+def selected(request: ShowRequest, refused: LakeTable) -> str:
+    """Spell the FROM and WHERE of the rows that are meant, as `q`."""
+    return f"{ROWS} AS q" + _only_failing(request.rule) + _where(request, refused)
 
 
 def _only_failing(rule: str | None) -> str:
@@ -233,17 +260,25 @@ def _only_failing(rule: str | None) -> str:
     )
 
 
-def _where(request: ShowRequest) -> str:
-    conditions = []
+def _where(request: ShowRequest, refused: LakeTable) -> str:
+    conditions = _status_is(request.status, refused)
     if request.since is not None:
         conditions.append(f"q._quarantined_at >= {literal(request.since)}")
     if request.batch is not None:
         conditions.append(f"q._batch_id = {request.batch}")
+    return _all_of(conditions)
+
+
+def _status_is(status: Status, refused: LakeTable) -> list[str]:
+    if status is Status.all:
+        return []
+    if "_status" not in refused.columns:
+        return [] if status is Status.open else ["false"]
+    return [f"coalesce(q._status, 'open') = {literal(status.value)}"]
+
+
+def _all_of(conditions: Sequence[str]) -> str:
     return f" WHERE {' AND '.join(conditions)}" if conditions else ""
-
-
-def _since(since: datetime | None) -> str:
-    return "" if since is None else f"WHERE q._quarantined_at >= {literal(since)}"
 
 
 def _counts(table: str, refused: LakeTable, condition: str) -> list[RuleCount]:
@@ -284,10 +319,11 @@ def _rows(
     config = opened.table(table)
     privacy = Privacy.of(config, reveal=reveal)
     key = config.primary_key if config is not None else ()
-    return tuple(_row(row, privacy, key) for row in found)
+    return tuple(refused_row(row, privacy, key) for row in found)
 
 
-def _row(row: Row, privacy: Privacy, key: Sequence[str]) -> RefusedRow:
+def refused_row(row: Row, privacy: Privacy, key: Sequence[str]) -> RefusedRow:
+    """Read a row of quarantine as it may be shown."""
     values = {name: value for name, value in row.items() if name not in QUARANTINE_COLUMNS}
     sent = _sent_fields(row["_raw_value"])
     failures = tuple(
@@ -316,6 +352,18 @@ def _row(row: Row, privacy: Privacy, key: Sequence[str]) -> RefusedRow:
         config_hash=row.get("_config_hash"),
         kafka_timestamp=row.get("_kafka_timestamp"),
         raw=privacy.envelope(row["_raw_value"]),
+        status=row.get("_status") or "open",
+        decision=_decision(row),
+        attempts=row.get("_attempts") or 0,
+    )
+
+
+def _decision(row: Row) -> str | None:
+    if row.get("_status_at") is None:
+        return None
+    reason = row["_status_reason"]
+    return f"{row['_status_by']}, {row['_status_at']:%Y-%m-%dT%H:%M:%SZ}" + (
+        f": {reason}" if reason else ""
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 from rich.text import Text
@@ -39,12 +38,14 @@ def show_timeline(report: HistoryReport) -> None:
     before: Version | None = None
     for version in report.versions:
         if before is not None and before.effective_to != version.effective_from:
-            rows.append((_moment(before.effective_to), Text("deleted", style="red")))
+            rows.append((tables.local_moment(before.effective_to), Text("deleted", style="red")))
             before = None
-        rows.append((_moment(version.effective_from), _change(before, version, report.key)))
+        rows.append(
+            (tables.local_moment(version.effective_from), _change(before, version, report.key))
+        )
         before = version
     if not last.is_current:
-        rows.append((_moment(last.effective_to), Text("deleted", style="red")))
+        rows.append((tables.local_moment(last.effective_to), Text("deleted", style="red")))
     tables.show(tables.table((Heading("FROM"), Heading("CHANGE", is_wide=True)), rows))
 
 
@@ -57,14 +58,6 @@ def _change(before: Version | None, version: Version, key: Mapping[str, Any]) ->
         for name in version.changed
     ]
     return Text("\n".join(changed) or "no value changed")
-
-
-def _moment(moment: datetime | None) -> str:
-    """Spell a moment with its fraction: versions may lie closer than a second."""
-    if moment is None:
-        return ""
-    fraction = f".{moment.microsecond:06d}".rstrip("0") if moment.microsecond else ""
-    return tables.local_time(moment) + fraction
 
 
 def _flat(version: Version) -> dict[str, Any]:

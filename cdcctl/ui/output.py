@@ -6,12 +6,11 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
-from decimal import Decimal
 from enum import StrEnum
 from importlib.resources import files
 from typing import Any
 
+from cdcctl.operations.machine_values import cell, plain
 from cdcctl.ui import console
 
 
@@ -58,13 +57,13 @@ def write(document: Document, output: OutputFormat, show: Callable[[], None]) ->
 def write_json(schema: str, data: Any, warnings: Sequence[str] = ()) -> None:
     """Write the envelope; its shape is shipped as `cdcctl/ui/schemas/<name>.v1.json`."""
     envelope = {"schema": f"cdcctl/{schema}", "data": data, "warnings": list(warnings)}
-    sys.stdout.write(json.dumps(envelope, default=_plain, ensure_ascii=False, indent=2) + "\n")
+    sys.stdout.write(json.dumps(envelope, default=plain, ensure_ascii=False, indent=2) + "\n")
 
 
 def write_lines(records: Iterable[Mapping[str, Any]]) -> None:
     """Write one JSON object a line, each as soon as it is known."""
     for record in records:
-        sys.stdout.write(json.dumps(record, default=_plain, ensure_ascii=False) + "\n")
+        sys.stdout.write(json.dumps(record, default=plain, ensure_ascii=False) + "\n")
         sys.stdout.flush()
 
 
@@ -75,12 +74,6 @@ def schema_of(name: str) -> dict[str, Any]:
     return loaded
 
 
-def machine_time(value: datetime) -> str:
-    """Spell a time as ISO 8601 in UTC; a time without zone is UTC."""
-    aware = value if value.tzinfo is not None else value.replace(tzinfo=UTC)
-    return aware.astimezone(UTC).isoformat().replace("+00:00", "Z")
-
-
 def _write_csv(document: Document) -> None:
     import csv
 
@@ -89,35 +82,4 @@ def _write_csv(document: Document) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(columns)
     for record in records:
-        writer.writerow([_cell(record.get(column)) for column in columns])
-
-
-def _cell(value: Any) -> str:
-    match value:
-        case None:
-            return ""
-        case bool():
-            return "true" if value else "false"
-        case str():
-            return value
-        case dict() | list() | tuple():
-            return json.dumps(value, default=_plain, ensure_ascii=False)
-        case datetime() | date() | Decimal():
-            return str(_plain(value))
-        case _:
-            return str(value)
-
-
-def _plain(value: Any) -> Any:
-    match value:
-        case datetime():
-            return machine_time(value)
-        case date():
-            return value.isoformat()
-        case Decimal():
-            # A JSON number would pass through a double in most readers and lose digits.
-            return format(value, "f")
-        case bytes():
-            return value.hex()
-        case _:
-            raise TypeError(f"{type(value).__name__} has no JSON form")
+        writer.writerow([cell(record.get(column)) for column in columns])

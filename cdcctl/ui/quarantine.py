@@ -208,6 +208,7 @@ def _show_block(row: RefusedRow, now: datetime) -> None:
 
 
 def _origin(row: RefusedRow) -> Iterable[tuple[str, str]]:
+    yield "status", row.status if row.decision is None else f"{row.status} ({row.decision})"
     yield "operation", row.operation or ""
     yield "quarantined", tables.local_time(row.quarantined_at)
     if row.kafka_timestamp is not None:
@@ -251,6 +252,7 @@ def _flat(row: RefusedRow) -> dict[str, Any]:
         "_failed_rule": row.failed_rule,
         "_column": first.column if first else None,
         "_actual": first.actual if first else None,
+        "_status": row.status,
         "_failed_rules": [failure.as_document() for failure in row.failures],
         "_topic": row.topic,
         "_partition": row.partition,

@@ -10,8 +10,8 @@ from typing import Any, Literal
 from rich.table import Table
 from rich.text import Text
 
+from cdcctl.operations.machine_values import machine_time
 from cdcctl.ui.console import stdout
-from cdcctl.ui.output import machine_time
 
 Cell = str | Text
 _BARS = "▁▂▃▄▅▆▇█"
@@ -100,6 +100,14 @@ def ago(moment: datetime, now: datetime) -> str:
 def local_time(moment: datetime) -> str:
     """Spell a moment in the machine's time zone, to the second."""
     return _aware(moment).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def local_moment(moment: datetime | None) -> str:
+    """Spell a moment with its fraction: events may lie closer than a second."""
+    if moment is None:
+        return ""
+    fraction = f".{moment.microsecond:06d}".rstrip("0") if moment.microsecond else ""
+    return local_time(moment) + fraction
 
 
 def _aware(moment: datetime) -> datetime:

@@ -64,6 +64,31 @@ QUARANTINE_COLUMNS = {
 replays that were tried.
 """
 
+CHANGE_COLUMNS = {
+    "_kind": "string",
+    "_operation": "string",
+    "_present": "array<string>",
+    "_absent": "array<string>",
+    "_extra": "map<string,string>",
+    "_sequenced": "boolean",
+    "_lsn": "string",
+    "_record_id": "bigint",
+    "_topic": "string",
+    "_topic_id": "string",
+    "_partition": "int",
+    "_offset": "bigint",
+    "_release": "int",
+    "_outcome": "string",
+    "_ingested_at": "timestamp",
+    "_config_hash": "string",
+    "_application_id": "string",
+    "_batch_id": "bigint",
+}
+"""Columns after key, times, data columns and linked key in `{delta}/_changes/{table}`, the ledger.
+
+`_kind` is one of `pipeline.entries`; `_outcome` is what the event did when its batch was written.
+"""
+
 METRIC_COLUMNS = {
     "table_name": "string",
     "batch_id": "bigint",

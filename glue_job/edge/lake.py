@@ -15,6 +15,7 @@ from pyspark.sql import functions as F
 from glue_job import failpoints
 from glue_job.contract.lake import (
     BATCH_COLUMNS,
+    CHANGE_COLUMNS,
     HISTORY_COLUMNS,
     METRIC_COLUMNS,
     OUTCOMES,
@@ -29,28 +30,6 @@ from glue_job.errors import JobError
 from glue_job.pipeline.entries import linked
 from glue_job.pipeline.report import Batch, BatchReport, Measured, Release, Watermark
 from glue_job.requests import Request
-
-LEDGER_COLUMNS = {
-    "_kind": "string",
-    "_operation": "string",
-    "_present": "array<string>",
-    "_absent": "array<string>",
-    "_extra": "map<string,string>",
-    "_sequenced": "boolean",
-    "_lsn": "string",
-    "_record_id": "bigint",
-    "_topic": "string",
-    "_topic_id": "string",
-    "_partition": "int",
-    "_offset": "bigint",
-    "_release": "int",
-    "_outcome": "string",
-    "_ingested_at": "timestamp",
-    "_config_hash": "string",
-    "_application_id": "string",
-    "_batch_id": "bigint",
-}
-
 
 Offsets = Mapping[str, Mapping[int, tuple[int, int]]]
 """By topic id and partition: the first offset and the one after the last."""
@@ -100,7 +79,7 @@ class TableLake:
         key = {name: self.data_columns()[name] for name in self.table.primary_key}
         times = {"_time": "timestamp", "_emitted_at": "timestamp"}
         links = {linked(name): kind for name, kind in key.items()}
-        return {**key, **times, **self.data_columns(), **links, **LEDGER_COLUMNS}
+        return {**key, **times, **self.data_columns(), **links, **CHANGE_COLUMNS}
 
     def history_columns(self) -> dict[str, str]:
         """Give the columns of the SCD2 table."""

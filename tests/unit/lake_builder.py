@@ -6,9 +6,10 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from deltalake import QueryBuilder, write_deltalake
+from deltalake import CommitProperties, QueryBuilder, Transaction, write_deltalake
 
 from glue_job.contract.lake import (
+    CHANGE_COLUMNS,
     HISTORY_COLUMNS,
     METRIC_COLUMNS,
     QUARANTINE_COLUMNS,
@@ -105,6 +106,50 @@ def write_history(
     _append(LakePaths.below(str(lake)).history(table), {**columns, **HISTORY_COLUMNS}, rows)
 
 
+def write_changes(
+    lake: Path,
+    table: str,
+    key: Mapping[str, str],
+    columns: Mapping[str, str],
+    rows: Sequence[Mapping[str, object]],
+) -> None:
+    """Append entries to a table's change ledger."""
+    times = {"_time": "timestamp", "_emitted_at": "timestamp"}
+    links = {f"_linked_{name}": kind for name, kind in key.items()}
+    _append(
+        LakePaths.below(str(lake)).changes(table),
+        {**columns, **times, **links, **CHANGE_COLUMNS},
+        rows,
+    )
+
+
+def entry(
+    offset: int, operation: str, at: str, outcome: str = "applied", **values: object
+) -> dict[str, object]:
+    """Give one entry of a change ledger."""
+    return {
+        **dict.fromkeys(CHANGE_COLUMNS),
+        **values,
+        "_kind": "delete" if operation == "delete" else "upsert",
+        "_operation": operation,
+        "_present": [name for name in values if not name.startswith("_")],
+        "_absent": [],
+        "_time": at,
+        "_emitted_at": at,
+        "_sequenced": True,
+        "_lsn": f"{offset:08}",
+        "_record_id": 1,
+        "_topic": "cdc-vehicles",
+        "_partition": 0,
+        "_offset": offset,
+        "_release": 0,
+        "_outcome": outcome,
+        "_ingested_at": at,
+        "_application_id": "local-run",
+        "_batch_id": 3,
+    }
+
+
 def write_metrics(lake: Path, rows: Sequence[Mapping[str, object]]) -> None:
     """Append measurements."""
     _append(LakePaths.below(str(lake)).metrics, METRIC_COLUMNS, rows)
@@ -141,10 +186,20 @@ def _append(path: str, columns: Mapping[str, str], rows: Sequence[Mapping[str, o
         + ", ".join(f'{_sql(row.get(name), kind)} AS "{name}"' for name, kind in columns.items())
         for row in rows
     )
-    write_deltalake(path, QueryBuilder().execute(selected), mode="append")
+    written_by = CommitProperties(app_transactions=[Transaction("local-run", 3)])
+    write_deltalake(
+        path, QueryBuilder().execute(selected), mode="append", commit_properties=written_by
+    )
 
 
 def _sql(value: object, kind: str) -> str:
+    if kind == "array<string>":
+        assert isinstance(value, list)
+        texts = ", ".join(_sql(each, "string") for each in value)
+        made = f"make_array({texts})" if value else "NULL"
+        return f"arrow_cast({made}, 'List(Utf8)')"
+    if kind.startswith("map"):
+        return "NULL"
     if kind.startswith("array"):
         assert isinstance(value, list)
         return f"make_array({', '.join(_struct(each) for each in value)})"
