@@ -30,6 +30,8 @@ class Arguments:
     spark_jars: str = ""
     allow_quarantine: tuple[str, ...] = ()
     requests: str | None = None
+    accept_lost_offsets: tuple[str, ...] = ()
+    retake: tuple[str, ...] = ()
 
 
 def parse(argv: Sequence[str]) -> Arguments:
@@ -49,12 +51,17 @@ def parse(argv: Sequence[str]) -> Arguments:
     parser.add_argument("--stop-file", type=Path, help="the job ends when this file appears")
     parser.add_argument("--state-file", type=Path, help="rewritten after every batch")
     parser.add_argument("--requests", help="folder of what cdcctl asks of the running job")
-    parser.add_argument(
-        "--allow-quarantine",
-        type=lambda names: tuple(filter(None, names.split(","))),
-        default=(),
-        help="tables, by comma, that the circuit breaker lets pass in this run",
-    )
+    for option, meaning in (
+        ("--allow-quarantine", "that the circuit breaker lets pass in this run"),
+        ("--accept-lost-offsets", "that go on where messages are missing for good"),
+        ("--retake", "whose begun batch is taken again under the current config"),
+    ):
+        parser.add_argument(
+            option,
+            type=lambda names: tuple(filter(None, names.split(","))),
+            default=(),
+            help=f"tables, by comma, {meaning}",
+        )
     known, _ = parser.parse_known_args(argv)
     values = vars(known)
     on_laptop = values["lake"] is not None

@@ -1,22 +1,14 @@
-"""The streaming job: one supervised query per table."""
+"""The streaming job: one supervised stream per table."""
 
 from __future__ import annotations
 
-import json
 import logging
 import signal
 import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-from pyspark.errors import StreamingQueryException
-from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
-from pyspark.sql.streaming.query import StreamingQuery
+from pyspark.sql import SparkSession
 
 from glue_job import session
 from glue_job.arguments import Arguments
@@ -28,186 +20,15 @@ from glue_job.edge.files import read_text
 from glue_job.edge.lease import LakeLock
 from glue_job.edge.mailbox import Mailbox
 from glue_job.errors import JobError
-from glue_job.repair import answer
-from glue_job.requests import Answer, Request
+from glue_job.requests import Answer
+from glue_job.state import StateFile
+from glue_job.stream import LONGEST_PAUSE_SECONDS, StreamSettings, TableStream
 from glue_job.table import TableJob
 
 log = logging.getLogger("glue_job")
 
 _POLL_SECONDS = 0.5
-_FIRST_PAUSE_SECONDS = 2.0
-_LONGEST_PAUSE_SECONDS = 120.0
 _MAIL_SECONDS = 5.0
-
-
-@dataclass
-class TableStatus:
-    """What the state file says of one table."""
-
-    state: str = "starting"
-    batch_id: int | None = None
-    rows: int = 0
-    outcomes: dict[str, int] = field(default_factory=dict)
-    error: str | None = None
-    restarts: int = 0
-
-
-class StateFile:
-    """Tells from outside how each table is: rewritten whole after every change."""
-
-    def __init__(self, path: Path | None, tables: tuple[str, ...]) -> None:
-        """Name the file, if any; nothing is written yet."""
-        self._path = path
-        self._lock = threading.Lock()
-        self.tables = {name: TableStatus() for name in tables}
-
-    def change(self, table: str, **values: Any) -> None:
-        """Set values of a table and write the file."""
-        with self._lock:
-            for name, value in values.items():
-                setattr(self.tables[table], name, value)
-            self._write()
-
-    def count(self, table: str, batch_id: int, outcomes: Mapping[str, int]) -> None:
-        """Add a finished batch."""
-        with self._lock:
-            status = self.tables[table]
-            status.state, status.batch_id, status.error = "running", batch_id, None
-            status.rows += sum(outcomes.values())
-            for name, number in outcomes.items():
-                status.outcomes[name] = status.outcomes.get(name, 0) + number
-            self._write()
-
-    def _write(self) -> None:
-        if self._path is None:
-            return
-        draft = self._path.with_name(f"{self._path.name}.draft")
-        document = {name: asdict(status) for name, status in self.tables.items()}
-        draft.write_text(json.dumps(document) + "\n", encoding="utf-8")
-        draft.replace(self._path)
-
-
-class TableStream:
-    """The query of one table: started, watched, and started again when it fails."""
-
-    def __init__(
-        self,
-        job: TableJob,
-        source: Callable[[SparkSession], DataFrame],
-        topic_id: str,
-        checkpoint: str,
-        trigger_seconds: float,
-        state: StateFile,
-        mailbox: Mailbox,
-    ) -> None:
-        """Name the parts; `start` begins."""
-        self.job = job
-        self._own_session = job.spark
-        self._mailbox = mailbox
-        self._asked: list[Request] = []
-        self._turn = threading.Lock()
-        self._source = source
-        self._topic_id = topic_id
-        self._checkpoint = checkpoint
-        self._trigger_seconds = trigger_seconds
-        self._state = state
-        self._query: StreamingQuery | None = None
-        self._failures = 0
-        self._start_at = 0.0
-
-    @property
-    def name(self) -> str:
-        """Name the table."""
-        return self.job.table.name
-
-    def start(self) -> None:
-        """Begin reading the topic where the checkpoint ends."""
-        rows = self._source(self.job.spark).withColumn("topic_id", F.lit(self._topic_id))
-        self._query = (
-            rows.writeStream.queryName(self.name)
-            .foreachBatch(self._take)
-            .option("checkpointLocation", self._checkpoint)
-            .trigger(processingTime=f"{int(self._trigger_seconds * 1000)} milliseconds")
-            .start()
-        )
-        self._state.change(self.name, state="running")
-
-    def ask(self, request: Request) -> None:
-        """Note a request; it is done between two batches."""
-        if all(known.id != request.id for known in self._asked):
-            self._asked.append(request)
-
-    def _do_what_is_asked(self) -> None:
-        """Answer what was asked; the caller holds the turn."""
-        while self._asked:
-            request = self._asked[0]
-            log.info("%s: %s %s", self.name, request.kind, request.id)
-            try:
-                done = answer(self.job.in_session(self._own_session), request)
-            except JobError as error:
-                done = Answer.failed(error)
-            except Exception as error:
-                log.exception("%s: request %s failed", self.name, request.id)
-                first = str(error).strip().splitlines()[0]
-                done = Answer.failed(JobError("REQ002", f"request {request.id} failed", first))
-            self._mailbox.reply(request, done)
-            self._asked.pop(0)
-
-    def watch(self) -> None:
-        """Do what was asked, and start the query again when it has failed and paused."""
-        if self._asked and not self.is_busy and self._turn.acquire(blocking=False):
-            try:
-                self._do_what_is_asked()
-            finally:
-                self._turn.release()
-        if self._query is not None and not self._query.isActive:
-            self._fail(self._query.exception())
-            self._query = None
-        if self._query is None and time.monotonic() >= self._start_at:
-            try:
-                self.start()
-            except Exception as error:  # noqa: BLE001 - one table must not stop the others
-                self._fail(error)
-
-    def _fail(self, error: Exception | StreamingQueryException | None) -> None:
-        self._failures += 1
-        pause = min(_FIRST_PAUSE_SECONDS * 2 ** (self._failures - 1), _LONGEST_PAUSE_SECONDS)
-        self._start_at = time.monotonic() + pause
-        said = str(error).strip().splitlines()[0] if error else "the query ended"
-        log.error("%s: failed, again in %.0f s: %s", self.name, pause, error)
-        self._state.change(self.name, state="failed", error=said, restarts=self._failures)
-
-    def stop(self) -> None:
-        """End the query after what it does now."""
-        if self._query is not None:
-            self._query.stop()
-            self._state.change(self.name, state="stopped")
-
-    @property
-    def is_busy(self) -> bool:
-        """Tell whether a batch is being taken."""
-        query = self._query
-        return query is not None and query.isActive and bool(query.status["isTriggerActive"])
-
-    def _take(self, rows: DataFrame, batch_id: int) -> None:
-        with self._turn:
-            self._do_what_is_asked()
-            self._take_batch(rows, batch_id)
-
-    def _take_batch(self, rows: DataFrame, batch_id: int) -> None:
-        spark = session.prepare(rows.sparkSession)
-        query_id = spark.sparkContext.getLocalProperty("sql.streaming.queryId")
-        job = self.job.in_session(spark)
-        report = job.process(
-            rows,
-            application_id=f"stream/{query_id}",
-            batch_id=batch_id,
-            processed_at=datetime.now(UTC),
-            source="kafka",
-        )
-        self._failures = 0
-        self._state.count(self.name, batch_id, report.outcomes)
-        log.info("%s: batch %d: %s", self.name, batch_id, dict(report.outcomes))
 
 
 def run(arguments: Arguments) -> int:
@@ -243,16 +64,19 @@ def _run(arguments: Arguments) -> int:
             config_text=loaded.text,
             config_hash=loaded.config_hash,
             allow_quarantine=table.name in arguments.allow_quarantine,
+            retakes=table.name in arguments.retake,
         )
         job.refuse_contradictions()
         job.open()
         streams.append(
             TableStream(
                 job,
-                kafka.reader(brokers, table),
-                kafka.topic_id(spark, brokers, table.topic),
-                f"{checkpoints}/{table.name}",
-                arguments.trigger_seconds or pipeline.settings.trigger_interval_seconds,
+                kafka.Topic(spark, brokers, table),
+                StreamSettings(
+                    checkpoints,
+                    arguments.trigger_seconds or pipeline.settings.trigger_interval_seconds,
+                    accept_lost=table.name in arguments.accept_lost_offsets,
+                ),
                 state,
                 mailbox,
             )
@@ -294,7 +118,7 @@ def _supervise(
         stop.wait(_POLL_SECONDS)
     log.info("stopping: each table ends after its batch")
     waiting = [stream for stream in streams]
-    deadline = time.monotonic() + _LONGEST_PAUSE_SECONDS
+    deadline = time.monotonic() + LONGEST_PAUSE_SECONDS
     while waiting and time.monotonic() < deadline:
         for stream in [stream for stream in waiting if not stream.is_busy]:
             stream.stop()

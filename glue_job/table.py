@@ -20,6 +20,8 @@ from glue_job.pipeline.report import Batch, BatchReport, Release
 
 log = logging.getLogger("glue_job.table")
 
+_AGAIN = "again"
+
 
 class TableJob:
     """Takes the micro-batches of one table, each in its own session."""
@@ -34,10 +36,12 @@ class TableJob:
         config_text: str,
         config_hash: str,
         allow_quarantine: bool = False,
+        retakes: bool = False,
     ) -> None:
         """Name the table; `open` reads and makes what is needed.
 
-        `allow_quarantine` lets batches pass that the circuit breaker would stop.
+        `allow_quarantine` lets batches pass that the circuit breaker would stop. `retakes` gives a
+        batch that was begun, and cannot be finished under its own config, to the current one.
         """
         self.spark = session.prepare(spark)
         self.paths = paths
@@ -47,6 +51,7 @@ class TableJob:
         self._config_text = config_text
         self._config_hash = config_hash
         self._is_guarded = not allow_quarantine
+        self._retakes = retakes
 
     def in_session(self, spark: SparkSession) -> TableJob:
         """Give the same job on the session that a batch came with."""
@@ -76,36 +81,52 @@ class TableJob:
         processed_at: datetime,
         source: str,
         release: Release | None = None,
+        is_whole: bool = False,
     ) -> BatchReport:
         """Take a batch; one that was begun before is finished under its own config and time."""
         failpoints.reach("batch-start")
         asked = Batch(
-            application_id,
+            self._taken_as(application_id, batch_id),
             batch_id,
             processed_at,
             self._config_hash,
             source,
             is_guarded=self._is_guarded and release is None,
             release=release,
+            is_whole=is_whole,
         )
         report = self._process(rows, asked)
         failpoints.reach("batch-end")
         return report
 
+    def _taken_as(self, application_id: str, batch_id: int) -> str:
+        """Name a batch; one that is taken again has another name, as Delta knows writes by it."""
+        while self.lake.recorded(f"{application_id}/{_AGAIN}", batch_id) is not None:
+            application_id = f"{application_id}/{_AGAIN}"
+        begun = self.lake.recorded(application_id, batch_id)
+        if begun is None or not self._retakes or self.lake.is_finished(begun):
+            return application_id
+        log.warning("%s: batch %s is taken again", self.table.name, batch_id)
+        self.lake.void(begun)
+        return f"{application_id}/{_AGAIN}"
+
     def _process(self, rows: DataFrame, asked: Batch) -> BatchReport:
         recorded = self.lake.recorded(asked.application_id, asked.batch_id)
         if recorded is None:
             return process_batch(rows, asked, self.pipeline, self.table, self.lake)
-        if self.lake.covers(recorded.batch):
+        if self.lake.is_finished(recorded):
             log.info("%s: batch %s is in the lake already", self.table.name, asked.batch_id)
-            return recorded.report(self.table)
-        begun = replace(recorded.batch, release=asked.release)
+            return recorded.report(self.table.name, self.table.topic)
+        begun = replace(recorded.batch, release=asked.release, is_whole=asked.is_whole)
         pipeline, table = self.config_of(begun.config_hash)
         lake = self.lake
         if table is not self.table:
             lake = TableLake(self.spark, self.paths, table)
             lake.load_records()
-        return process_batch(rows, begun, pipeline, table, lake)
+        report = process_batch(rows, begun, pipeline, table, lake)
+        if lake is not self.lake:
+            self.lake.load_records()
+        return report
 
     def config_of(self, config_hash: str) -> tuple[Pipeline, Table]:
         """Give the config that the lake keeps under a hash; JobError LAK030 when it is gone."""
@@ -119,6 +140,7 @@ class TableJob:
                 code="LAK030",
                 what=f"`{self.table.name}` needs a config that is not there any more",
                 why=f"{path} cannot be read as a config",
-                fix="put that file back; its name is the sha256 of its content",
+                fix="put that file back (its name is the sha256 of its content), or take the batch "
+                f"again under the current config: --retake {self.table.name}",
             )
         return loaded.pipeline, loaded.pipeline.table(self.table.name)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
@@ -14,6 +16,7 @@ from glue_job.errors import JobError
 
 Connection = dict[str, str]
 
+_COLUMNS = ("topic", "partition", "offset", "timestamp", "value")
 _LOGIN_MODULE = "org.apache.kafka.common.security.scram.ScramLoginModule"
 
 
@@ -57,47 +60,117 @@ def _quoted(text: str) -> str:
     return f'"{escaped}"'
 
 
-def reader(brokers: Connection, table: Table) -> Callable[[SparkSession], DataFrame]:
-    """Give a function that opens the stream of a table's topic from its beginning.
+@dataclass(frozen=True)
+class TopicState:
+    """What the brokers say of a topic: one made anew under the same name has another id."""
 
-    `failOnDataLoss` stays on: offsets that retention has removed stop the table, they are never
-    passed over.
-    """
+    topic_id: str
+    earliest: Mapping[int, int]
+    """By partition: the first offset that is still there."""
 
-    def open_stream(spark: SparkSession) -> DataFrame:
+
+class Topic:
+    """The topic of one table, described and read with one set of client settings."""
+
+    def __init__(self, spark: SparkSession, brokers: Connection, table: Table) -> None:
+        """Name the topic; nothing is asked yet."""
+        self._jvm: Any = spark._jvm
+        self._brokers = brokers
+        self._table = table
+        self._admin: Any = None
+
+    @property
+    def name(self) -> str:
+        """Name the topic."""
+        return self._table.topic
+
+    def describe(self) -> TopicState:
+        """Ask for id and first offsets; JobError KFK002 when the topic cannot be described."""
+        try:
+            description = self._description()
+            first = self._jvm.org.apache.kafka.clients.admin.OffsetSpec.earliest()
+            asked = self._jvm.java.util.HashMap()
+            for partition in description.partitions():
+                place = self._jvm.org.apache.kafka.common.TopicPartition(
+                    self.name, partition.partition()
+                )
+                asked.put(place, first)
+            found = self._client().listOffsets(asked).all().get()
+            earliest = {
+                int(place.partition()): int(found.get(place).offset()) for place in asked.keySet()
+            }
+        except Exception as error:
+            raise self._undescribed(error) from error
+        return TopicState(str(description.topicId().toString()), earliest)
+
+    def topic_id(self) -> str:
+        """Ask for the id alone."""
+        try:
+            return str(self._description().topicId().toString())
+        except Exception as error:
+            raise self._undescribed(error) from error
+
+    def close(self) -> None:
+        """Give the connection back."""
+        if self._admin is not None:
+            self._admin.close()
+            self._admin = None
+
+    def stream(
+        self, spark: SparkSession, starts: Mapping[int, int], *, accept_lost: bool
+    ) -> DataFrame:
+        """Open the stream of the topic; a new checkpoint begins at `starts`, by partition.
+
+        Offsets that retention has removed stop the stream, they are not passed over, unless
+        `accept_lost` says so.
+        """
         source = (
             spark.readStream.format("kafka")
-            .options(**{f"kafka.{name}": value for name, value in brokers.items()})
-            .option("subscribe", table.topic)
-            .option("startingOffsets", "earliest")
-            .option("failOnDataLoss", "true")
+            .options(**self._client_options())
+            .option("subscribe", self.name)
+            .option("startingOffsets", self._spelled(starts))
+            .option("failOnDataLoss", str(not accept_lost).lower())
         )
-        if table.max_offsets_per_trigger is not None:
-            source = source.option("maxOffsetsPerTrigger", table.max_offsets_per_trigger)
-        return source.load().select("topic", "partition", "offset", "timestamp", "value")
+        if self._table.max_offsets_per_trigger is not None:
+            source = source.option("maxOffsetsPerTrigger", self._table.max_offsets_per_trigger)
+        return source.load().select(*_COLUMNS)
 
-    return open_stream
+    def read(self, spark: SparkSession, ranges: Mapping[int, tuple[int, int]]) -> DataFrame:
+        """Read ranges of offsets, the end not included, by partition."""
+        return (
+            spark.read.format("kafka")
+            .options(**self._client_options())
+            .option("assign", json.dumps({self.name: sorted(ranges)}))
+            .option("startingOffsets", self._spelled({p: r[0] for p, r in ranges.items()}))
+            .option("endingOffsets", self._spelled({p: r[1] for p, r in ranges.items()}))
+            .load()
+            .select(*_COLUMNS)
+        )
 
+    def _client_options(self) -> dict[str, str]:
+        return {f"kafka.{name}": value for name, value in self._brokers.items()}
 
-def topic_id(spark: SparkSession, brokers: Connection, topic: str) -> str:
-    """Ask the brokers for a topic's id: a topic made anew under the same name has another."""
-    jvm: Any = spark._jvm
-    settings = jvm.java.util.Properties()
-    for name, value in brokers.items():
-        settings.setProperty(name, value)
-    settings.setProperty("request.timeout.ms", "15000")
-    settings.setProperty("default.api.timeout.ms", "30000")
-    admin = jvm.org.apache.kafka.clients.admin.Admin.create(settings)
-    try:
-        names = jvm.java.util.Collections.singletonList(topic)
-        found = admin.describeTopics(names).allTopicNames().get().get(topic)
-        return str(found.topicId().toString())
-    except Exception as error:
-        raise JobError(
+    def _spelled(self, offsets: Mapping[int, int]) -> str:
+        return json.dumps({self.name: {str(p): offset for p, offset in offsets.items()}})
+
+    def _client(self) -> Any:
+        if self._admin is None:
+            settings = self._jvm.java.util.Properties()
+            for name, value in self._brokers.items():
+                settings.setProperty(name, value)
+            settings.setProperty("request.timeout.ms", "15000")
+            settings.setProperty("default.api.timeout.ms", "30000")
+            self._admin = self._jvm.org.apache.kafka.clients.admin.Admin.create(settings)
+        return self._admin
+
+    def _description(self) -> Any:
+        names = self._jvm.java.util.Collections.singletonList(self.name)
+        return self._client().describeTopics(names).allTopicNames().get().get(self.name)
+
+    def _undescribed(self, error: Exception) -> JobError:
+        return JobError(
             code="KFK002",
-            what=f"the topic `{topic}` cannot be described",
+            what=f"the topic `{self.name}` cannot be described",
             why=str(error).strip().splitlines()[0],
             fix="create it (cdcctl sync-topics; locally, cdcctl local up does)",
-        ) from error
-    finally:
-        admin.close()
+        )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from functools import reduce
 
@@ -28,34 +28,19 @@ from glue_job.edge.deequ import measure
 from glue_job.edge.delta import WriteId
 from glue_job.errors import JobError
 from glue_job.pipeline.entries import linked
-from glue_job.pipeline.report import Batch, BatchReport, Measured, Release, Watermark
+from glue_job.pipeline.report import (
+    Batch,
+    BatchReport,
+    Measured,
+    Offsets,
+    Recorded,
+    Release,
+    Watermark,
+)
 from glue_job.requests import Request
 
-Offsets = Mapping[str, Mapping[int, tuple[int, int]]]
-"""By topic id and partition: the first offset and the one after the last."""
-
-
-@dataclass(frozen=True)
-class Recorded:
-    """A batch record as it stands in the batch log."""
-
-    batch: Batch
-    offsets: Offsets
-    watermark: Watermark
-    consumed: int
-    outcomes: Mapping[str, int]
-
-    def report(self, table: Table) -> BatchReport:
-        """Say again what became of the batch."""
-        return BatchReport(
-            table=table.name,
-            batch=self.batch,
-            consumed=self.consumed,
-            outcomes=self.outcomes,
-            offsets=self.offsets,
-            topic=table.topic,
-            watermark=self.watermark,
-        )
+_LEDGERED = ("applied", "unchanged", "superseded", "duplicate")
+"""Outcomes of accepted events: such a batch ends with a commit to history."""
 
 
 class TableLake:
@@ -159,10 +144,30 @@ class TableLake:
         """Find the record of a batch."""
         return self._recorded.get((application_id, batch_id))
 
-    def covers(self, batch: Batch) -> bool:
-        """Tell whether history, which is written last, holds the batch."""
-        path = self.paths.history(self.table.name)
-        return delta.committed_version(self.spark, path, batch.application_id) >= batch.batch_id
+    def is_finished(self, recorded: Recorded) -> bool:
+        """Tell whether the last table that a batch had to write holds it."""
+        batch, outcomes = recorded.batch, recorded.outcomes
+        write = _write_id(batch)
+        if any(outcomes[name] for name in _LEDGERED):
+            return self._holds(self.paths.history(self.table.name), write)
+        if outcomes["quarantined"] and not self._holds(
+            self.paths.quarantine(self.table.name), write
+        ):
+            return False
+        return not recorded.consumed or self._holds(self.paths.metrics, self._shared(batch))
+
+    def _holds(self, path: str, write: WriteId) -> bool:
+        return delta.committed_version(self.spark, path, write.application_id) >= write.version
+
+    def unfinished(self) -> list[Recorded]:
+        """Give the batches that were recorded and whose writes are not all there, oldest first."""
+        newest: dict[str, Recorded] = {}
+        for (application_id, batch_id), record in self._recorded.items():
+            held = newest.get(application_id)
+            if held is None or held.batch.batch_id < batch_id:
+                newest[application_id] = record
+        begun = (record for record in newest.values() if not self.is_finished(record))
+        return sorted(begun, key=lambda record: record.batch.processed_at)
 
     def records(self) -> tuple[Recorded, ...]:
         """Give the records of all batches."""
@@ -276,6 +281,21 @@ class TableLake:
         self._remember(
             Recorded(batch, report.offsets, report.watermark, report.consumed, report.outcomes)
         )
+
+    def void(self, recorded: Recorded) -> None:
+        """Let a record count for nothing: its batch cannot be finished, or is taken again."""
+        batch = recorded.batch
+        path = self.paths.batches
+        own = (
+            (F.col("table_name") == self.table.name)
+            & (F.col("application_id") == batch.application_id)
+            & (F.col("batch_id") == batch.batch_id)
+        )
+        nothing: dict[str, str | Column] = dict.fromkeys(
+            ("consumed", *OUTCOMES), F.lit(0).cast("bigint")
+        )
+        DeltaTable.forPath(self.spark, path).update(own, nothing)
+        self._remember(replace(recorded, consumed=0, outcomes=dict.fromkeys(OUTCOMES, 0)))
 
     def quarantine(self, refused: DataFrame, batch: Batch) -> None:
         """Append what was refused."""

@@ -158,6 +158,7 @@ def _write_batch(
     table: Table,
     edge: BatchEdge,
 ) -> BatchReport:
+    _refuse_holes(summary, batch, table)
     events = accepted(checked)
     known = None
     refused_count, reread = summary.refused, 0
@@ -384,6 +385,22 @@ def _count_outcomes(
     outcomes["duplicate"] += reread
     outcomes["quarantined"] = refused_count
     return outcomes
+
+
+def _refuse_holes(summary: Summary, batch: Batch, table: Table) -> None:
+    """Compare the messages read with the offsets from first to last."""
+    spanned = sum(
+        end - first for ranges in summary.offsets.values() for first, end in ranges.values()
+    )
+    if batch.is_whole and spanned != summary.rows:
+        raise JobError(
+            code="LAK021",
+            what=f"{spanned - summary.rows} offsets are missing inside a batch of `{table.name}`",
+            why=f"its topic `{table.topic}` has holes, as compaction or transactions leave them: "
+            f"{summary.rows} messages came from {spanned} offsets; nothing was written",
+            fix=f"set cleanup.policy=delete on the topic; to go on without the missing ones, start "
+            f"with --accept-lost-offsets {table.name}",
+        )
 
 
 def _refuse_wrong_counts(report: BatchReport) -> None:

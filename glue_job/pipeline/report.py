@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+Offsets = Mapping[str, Mapping[int, tuple[int, int]]]
+"""By topic id and partition: the first offset and the one after the last."""
+
 
 @dataclass(frozen=True)
 class Release:
@@ -32,6 +35,8 @@ class Batch:
     is_guarded: bool = field(default=True, compare=False)
     """The circuit breaker may stop it: not when it was begun, or when the operator lets it pass."""
     release: Release | None = field(default=None, compare=False)
+    is_whole: bool = field(default=False, compare=False)
+    """Every offset of its ranges must be there: messages of a file may have gaps, Kafka's not."""
 
 
 @dataclass(frozen=True)
@@ -83,8 +88,30 @@ class BatchReport:
     batch: Batch
     consumed: int
     outcomes: Mapping[str, int]
-    offsets: Mapping[str, Mapping[int, tuple[int, int]]] = field(default_factory=dict)
-    """By topic id and partition: the first offset and the one after the last."""
+    offsets: Offsets = field(default_factory=dict)
     topic: str = ""
     watermark: Watermark = field(default_factory=Watermark)
     measures: tuple[Measured, ...] = ()
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A batch record as it stands in the batch log."""
+
+    batch: Batch
+    offsets: Offsets
+    watermark: Watermark
+    consumed: int
+    outcomes: Mapping[str, int]
+
+    def report(self, table: str, topic: str) -> BatchReport:
+        """Say again what became of the batch."""
+        return BatchReport(
+            table=table,
+            batch=self.batch,
+            consumed=self.consumed,
+            outcomes=self.outcomes,
+            offsets=self.offsets,
+            topic=topic,
+            watermark=self.watermark,
+        )

@@ -169,10 +169,22 @@ def carry(placed: DataFrame, table: Table, shape: Shape) -> DataFrame:
             *[F.col(name).alias(state_name(name)) for name in names],
             F.when(F.col("_kind").isin(*_ENDS), F.array()).otherwise(missing).alias("_unknown"),
         )
+    return _carried(placed, table, ~F.col("_is_copy"))
+
+
+def _carried(
+    placed: DataFrame,
+    table: Table,
+    counts: Column,
+    state: str = "_state_",
+    unknown: str = "_unknown",
+) -> DataFrame:
+    """Carry what the entries that count say; `state` and `unknown` name the new columns."""
+    names = value_columns(table)
     by_place = _by_place(table)
     ends = F.col("_kind").isin(*_ENDS)
-    ended = F.sum((ends & ~F.col("_is_copy")).cast("int")).over(_so_far(by_place))
-    was_ended = F.last(F.when(~F.col("_is_copy"), ends), ignorenulls=True).over(_earlier(by_place))
+    ended = F.sum((ends & counts).cast("int")).over(_so_far(by_place))
+    was_ended = F.last(F.when(counts, ends), ignorenulls=True).over(_earlier(by_place))
     lives = placed.select(
         "*", ended.alias("_life"), F.coalesce(was_ended, F.lit(True)).alias("_begins")
     )
@@ -180,25 +192,25 @@ def carry(placed: DataFrame, table: Table, shape: Shape) -> DataFrame:
         *placed.columns,
         "_life",
         *[
-            F.last(F.when(~F.col("_is_copy"), _said(name)), ignorenulls=True)
+            F.last(F.when(counts, _said(name)), ignorenulls=True)
             .over(_so_far(by_place))
-            .alias(state_name(name))
+            .alias(f"{state}{name}")
             for name in names
         ],
     )
     of_this_life = {
-        name: F.coalesce(F.col(state_name(name))["life"] == F.col("_life"), F.lit(False))
+        name: F.coalesce(F.col(f"{state}{name}")["life"] == F.col("_life"), F.lit(False))
         for name in names
     }
-    unknown = [F.when(~of_this_life[name], F.lit(name)) for name in names]
+    missing = [F.when(~of_this_life[name], F.lit(name)) for name in names]
     return said.select(
         *placed.columns,
         *[
-            F.when(of_this_life[name], F.col(state_name(name))["v"]).alias(state_name(name))
+            F.when(of_this_life[name], F.col(f"{state}{name}")["v"]).alias(f"{state}{name}")
             for name in names
         ],
-        F.filter(F.array(*unknown).cast("array<string>"), lambda name: name.isNotNull()).alias(
-            "_unknown"
+        F.filter(F.array(*missing).cast("array<string>"), lambda name: name.isNotNull()).alias(
+            unknown
         ),
     )
 
@@ -234,6 +246,13 @@ def fold(placed: DataFrame, table: Table, shape: Shape) -> DataFrame:
         version opens), `_outcome` (for new entries).
     """
     carried = carry(placed, table, shape)
+    meets_the_past = not shape.in_order or shape.anchored
+    remembered = (
+        # What an absent field takes from an entry of this batch it did not have before.
+        _carried(carried, table, ~F.col("_is_copy") & F.col("_known"), "_was_", "_was_unknown")
+        if meets_the_past
+        else carried
+    )
     alive = ~F.col("_kind").isin(*_ENDS)
     tracked = [name for name in value_columns(table) if name not in table.ignore_columns]
     state = F.struct(
@@ -241,21 +260,26 @@ def fold(placed: DataFrame, table: Table, shape: Shape) -> DataFrame:
         "_unknown",
         *[F.col(state_name(name)).alias(name) for name in value_columns(table)],
     )
+    old_state = F.struct(
+        alive.alias("alive"),
+        F.col("_was_unknown").alias("_unknown"),
+        *[F.col(f"_was_{name}").alias(name) for name in value_columns(table)],
+    )
     earlier = _earlier(_by_place(table))
     shown = F.last(F.when(F.col("_shown"), state), ignorenulls=True)
-    compared = carried.select(
+    compared = remembered.select(
         "*", alive.alias("_alive"), state.alias("_after"), shown.over(earlier).alias("_before")
     )
     changes = _differs(F.col("_before"), tracked)
     refreshes = ~F.col("_after").eqNullSafe(F.col("_before"))
     own = (F.col("_is_copy") | F.col("_known"), F.col("_shown"))
-    if shape.in_order and not shape.anchored:
+    if not meets_the_past:
         outcome = _outcome(*own, changes)
     else:
         had_shown = F.last(
             F.when(
                 F.col("_had_shown"),
-                F.struct(F.col("_effective").alias("at"), F.col("_after").alias("state")),
+                F.struct(F.col("_effective").alias("at"), old_state.alias("state")),
             ),
             ignorenulls=True,
         )

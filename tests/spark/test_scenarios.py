@@ -17,7 +17,7 @@ from tests.oracle.judge import Judge
 from tests.oracle.scenario import TABLES, Line, load_scenarios, scenario_pipeline, source_of
 from tests.spark.engine import AppliedBatch, RefusedRow, Row, Workspace
 
-pytestmark = [pytest.mark.spark, pytest.mark.slow, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.spark, pytest.mark.timeout(1800)]
 
 SCENARIOS = load_scenarios()
 COPIES = copies_of(SCENARIOS)

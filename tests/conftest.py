@@ -1,4 +1,4 @@
-"""One Spark session for all tests of the folder, with the jars of the local stack."""
+"""One Spark session for all tests that need one, with the jars of the local stack."""
 
 from __future__ import annotations
 
