@@ -5,8 +5,16 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from glue_job.consent import Consent
+
+_CONSENTS = {
+    "allow_quarantine": "that the circuit breaker lets pass in this run",
+    "accept_lost_offsets": "that go on where messages are missing for good",
+    "retake": "whose begun batch is taken again under the current config",
+}
 
 
 @dataclass(frozen=True)
@@ -28,10 +36,8 @@ class Arguments:
     state_file: Path | None = None
     local_cores: int | None = None
     spark_jars: str = ""
-    allow_quarantine: tuple[str, ...] = ()
     requests: str | None = None
-    accept_lost_offsets: tuple[str, ...] = ()
-    retake: tuple[str, ...] = ()
+    consent: Consent = field(default_factory=Consent)
 
 
 def parse(argv: Sequence[str]) -> Arguments:
@@ -51,22 +57,20 @@ def parse(argv: Sequence[str]) -> Arguments:
     parser.add_argument("--stop-file", type=Path, help="the job ends when this file appears")
     parser.add_argument("--state-file", type=Path, help="rewritten after every batch")
     parser.add_argument("--requests", help="folder of what cdcctl asks of the running job")
-    for option, meaning in (
-        ("--allow-quarantine", "that the circuit breaker lets pass in this run"),
-        ("--accept-lost-offsets", "that go on where messages are missing for good"),
-        ("--retake", "whose begun batch is taken again under the current config"),
-    ):
+    for name, meaning in _CONSENTS.items():
         parser.add_argument(
-            option,
+            f"--{name.replace('_', '-')}",
             type=lambda names: tuple(filter(None, names.split(","))),
             default=(),
             help=f"tables, by comma, {meaning}",
         )
     known, _ = parser.parse_known_args(argv)
     values = vars(known)
+    consent = Consent(**{name: values.pop(name) for name in _CONSENTS})
     on_laptop = values["lake"] is not None
     return Arguments(
         **values,
+        consent=consent,
         local_cores=int(os.environ.get("CDCCTL_CORES", "2")) if on_laptop else None,
         spark_jars=os.environ.get("CDCCTL_SPARK_JARS", ""),
     )

@@ -35,14 +35,16 @@ def run(arguments: Arguments) -> int:
     """Run every table's stream until the job is told to stop; give the exit code."""
     if arguments.lake is None:
         return _run(arguments)
-    with LakeLock(Path(arguments.lake), "the streaming job"):
-        return _run(arguments)
+    with LakeLock(Path(arguments.lake), "the streaming job") as lock:
+        return _run(arguments, lock)
 
 
-def _run(arguments: Arguments) -> int:
+def _run(arguments: Arguments, lock: LakeLock | None = None) -> int:
     spark = session.start(
         arguments.job_name, jars=arguments.spark_jars, local_cores=arguments.local_cores
     )
+    if lock is not None:
+        lock.note_jvm(session.java_pid(spark))
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -63,8 +65,7 @@ def _run(arguments: Arguments) -> int:
             table,
             config_text=loaded.text,
             config_hash=loaded.config_hash,
-            allow_quarantine=table.name in arguments.allow_quarantine,
-            retakes=table.name in arguments.retake,
+            consent=arguments.consent,
         )
         job.refuse_contradictions()
         job.open()
@@ -75,7 +76,7 @@ def _run(arguments: Arguments) -> int:
                 StreamSettings(
                     checkpoints,
                     arguments.trigger_seconds or pipeline.settings.trigger_interval_seconds,
-                    accept_lost=table.name in arguments.accept_lost_offsets,
+                    accept_lost=table.name in arguments.consent.accept_lost_offsets,
                 ),
                 state,
                 mailbox,

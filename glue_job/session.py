@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from typing import Any
 
 from pyspark.sql import SparkSession
 
@@ -72,6 +73,12 @@ def start(name: str, *, jars: str = "", local_cores: int | None = None) -> Spark
     spark = builder.getOrCreate()
     spark.sparkContext.setLogLevel("ERROR")
     return spark
+
+
+def java_pid(spark: SparkSession) -> int:
+    """Give the id of the Java process that does the session's work."""
+    jvm: Any = spark._jvm
+    return int(jvm.java.lang.ProcessHandle.current().pid())
 
 
 def prepare(spark: SparkSession) -> SparkSession:

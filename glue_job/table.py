@@ -9,6 +9,7 @@ from datetime import datetime
 from pyspark.sql import DataFrame, SparkSession
 
 from glue_job import failpoints, session
+from glue_job.consent import Consent
 from glue_job.contract.lake import LakePaths
 from glue_job.contract.loader import load
 from glue_job.contract.model import Pipeline, Table
@@ -35,14 +36,10 @@ class TableJob:
         *,
         config_text: str,
         config_hash: str,
-        allow_quarantine: bool = False,
-        retakes: bool = False,
+        consent: Consent | None = None,
     ) -> None:
-        """Name the table; `open` reads and makes what is needed.
-
-        `allow_quarantine` lets batches pass that the circuit breaker would stop. `retakes` gives a
-        batch that was begun, and cannot be finished under its own config, to the current one.
-        """
+        """Name the table; `open` reads and makes what is needed."""
+        consent = consent or Consent()
         self.spark = session.prepare(spark)
         self.paths = paths
         self.pipeline = pipeline
@@ -50,8 +47,8 @@ class TableJob:
         self.lake = TableLake(self.spark, paths, table)
         self._config_text = config_text
         self._config_hash = config_hash
-        self._is_guarded = not allow_quarantine
-        self._retakes = retakes
+        self._is_guarded = table.name not in consent.allow_quarantine
+        self._retakes = table.name in consent.retake
 
     def in_session(self, spark: SparkSession) -> TableJob:
         """Give the same job on the session that a batch came with."""
@@ -85,8 +82,9 @@ class TableJob:
     ) -> BatchReport:
         """Take a batch; one that was begun before is finished under its own config and time."""
         failpoints.reach("batch-start")
+        taken_as = self._taken_as(application_id, batch_id)
         asked = Batch(
-            self._taken_as(application_id, batch_id),
+            taken_as,
             batch_id,
             processed_at,
             self._config_hash,
@@ -96,6 +94,7 @@ class TableJob:
             is_whole=is_whole,
         )
         report = self._process(rows, asked)
+        self._void_before(taken_as, batch_id)
         failpoints.reach("batch-end")
         return report
 
@@ -107,8 +106,13 @@ class TableJob:
         if begun is None or not self._retakes or self.lake.is_finished(begun):
             return application_id
         log.warning("%s: batch %s is taken again", self.table.name, batch_id)
-        self.lake.void(begun)
         return f"{application_id}/{_AGAIN}"
+
+    def _void_before(self, taken_as: str, batch_id: int) -> None:
+        """Let the record count for nothing whose batch has been taken again."""
+        before = self.lake.recorded(taken_as.removesuffix(f"/{_AGAIN}"), batch_id)
+        if taken_as.endswith(f"/{_AGAIN}") and before is not None and before.consumed:
+            self.lake.void(before)
 
     def _process(self, rows: DataFrame, asked: Batch) -> BatchReport:
         recorded = self.lake.recorded(asked.application_id, asked.batch_id)

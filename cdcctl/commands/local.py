@@ -20,6 +20,7 @@ from cdcctl.errors import ExitCode
 from cdcctl.ui import output
 from cdcctl.ui.output import OutputFormat
 from cdcctl.ui.progress import open_progress
+from glue_job.consent import Consent
 
 app = typer.Typer(
     help="The pipeline on this machine: PostgreSQL, Kafka, a capture, the job, Delta Lake.",
@@ -54,6 +55,42 @@ class Booleans(StrEnum):
     letters = "letters"
 
 
+AllowQuarantineOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--allow-quarantine",
+        metavar="TABLE",
+        help="Let this table's batches pass the circuit breaker.",
+    ),
+]
+AcceptLostOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--accept-lost-offsets",
+        metavar="TABLE",
+        help="Let this table go on where messages are gone that it has not read.",
+    ),
+]
+RetakeOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--retake",
+        metavar="TABLE",
+        help="Take a batch of this table that was begun again, under the current config.",
+    ),
+]
+
+
+def _consent(
+    allow_quarantine: list[str] | None,
+    accept_lost_offsets: list[str] | None,
+    retake: list[str] | None,
+) -> Consent:
+    return Consent(
+        tuple(allow_quarantine or ()), tuple(accept_lost_offsets or ()), tuple(retake or ())
+    )
+
+
 @app.command("up", epilog="Example: cdcctl local up, then cdcctl seed --local")
 def up(
     config: ConfigOption = DEFAULT_CONFIG,
@@ -68,6 +105,9 @@ def up(
     trigger_seconds: Annotated[
         float, typer.Option("--trigger-seconds", min=0.0, help="How often the job takes a batch.")
     ] = 2.0,
+    allow_quarantine: AllowQuarantineOption = None,
+    accept_lost_offsets: AcceptLostOption = None,
+    retake: RetakeOption = None,
     without_job: Annotated[
         bool, typer.Option("--without-job", help="Stop at Kafka: no Glue job.")
     ] = False,
@@ -105,6 +145,7 @@ def up(
                 trigger_seconds=trigger_seconds,
                 capture_options=capture_options,
                 with_job=not without_job,
+                consent=_consent(allow_quarantine, accept_lost_offsets, retake),
             ),
             progress,
         )
@@ -187,14 +228,8 @@ def run(
     lake: Annotated[Path, typer.Option("--lake", help="Folder of the lake to write.")],
     config: ConfigOption = DEFAULT_CONFIG,
     artifacts: ArtifactsOption = None,
-    allow_quarantine: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--allow-quarantine",
-            metavar="TABLE",
-            help="Let this table's batches pass the circuit breaker.",
-        ),
-    ] = None,
+    allow_quarantine: AllowQuarantineOption = None,
+    retake: RetakeOption = None,
     output_format: OutputOption = OutputFormat.table,
 ) -> None:
     """Hand message files to the job, in name order; run again it goes on after the last."""
@@ -208,7 +243,7 @@ def run(
                 messages=messages,
                 lake=lake,
                 artifacts=artifacts,
-                allow_quarantine=tuple(allow_quarantine or ()),
+                consent=_consent(allow_quarantine, None, retake),
             ),
             progress,
         )

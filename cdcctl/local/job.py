@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from cdcctl.operations.configuration import LoadedConfig
     from cdcctl.operations.local_run import MessageFile
     from cdcctl.ui.progress import Progress
+    from glue_job.consent import Consent
     from glue_job.pipeline.report import BatchReport
     from glue_job.table import TableJob
 
@@ -169,10 +170,10 @@ class MessageRun:
         lake: Path,
         config: LoadedConfig,
         artifacts: Path | None,
-        allow_quarantine: Sequence[str] = (),
+        consent: Consent | None = None,
     ) -> None:
         """Name the lake; entering takes it."""
-        self._allow_quarantine = allow_quarantine
+        self._consent = consent
         self._lake = lake.absolute()
         self._config = config
         self._artifacts = artifacts
@@ -197,12 +198,10 @@ class MessageRun:
 
     def start(self, progress: Progress, topics: set[str]) -> None:
         """Start Spark, and compare the lake's tables with the config before anything is written."""
-        self._spark = start_spark("cdcctl local run", progress, self._artifacts)
+        self._spark = start_spark("cdcctl local run", progress, self._artifacts, self._lock)
         for table in self._config.pipeline.streamed_tables:
             if table.topic in topics:
-                job = table_job(
-                    self._spark, self._lake, self._config, table.name, self._allow_quarantine
-                )
+                job = table_job(self._spark, self._lake, self._config, table.name, self._consent)
                 job.refuse_contradictions()
                 self._jobs[table.topic] = job
         for job in self._jobs.values():
@@ -243,15 +242,20 @@ class MessageRun:
         self.manifest.finish(number)
 
 
-def start_spark(name: str, progress: Progress, artifacts: Path | None) -> SparkSession:
-    """Start Spark in this process, with the jars of the local stack."""
+def start_spark(
+    name: str, progress: Progress, artifacts: Path | None, lock: LakeLock | None
+) -> SparkSession:
+    """Start Spark for this process, with the jars of the local stack; the lock learns of it."""
     jars = spark_jars(progress, artifacts)
     progress.step("starting Spark")
     os.environ.update(find_java().environment())
     os.environ.setdefault("JDK_JAVA_OPTIONS", SHORT_LIVED_JVM)
     from glue_job import session
 
-    return session.start(name, jars=",".join(map(str, jars)), local_cores=_CORES)
+    spark = session.start(name, jars=",".join(map(str, jars)), local_cores=_CORES)
+    if lock is not None:
+        lock.note_jvm(session.java_pid(spark))
+    return spark
 
 
 def table_job(
@@ -259,7 +263,7 @@ def table_job(
     lake: Path,
     config: LoadedConfig,
     table: str,
-    allow_quarantine: Sequence[str] = (),
+    consent: Consent | None = None,
 ) -> TableJob:
     """Give the job of one table of a lake folder, in a session of its own."""
     from glue_job.contract.lake import LakePaths
@@ -272,7 +276,7 @@ def table_job(
         config.pipeline.table(table),
         config_text=config.file.read_text(encoding="utf-8"),
         config_hash=config.config_hash,
-        allow_quarantine=table in allow_quarantine,
+        consent=consent,
     )
 
 

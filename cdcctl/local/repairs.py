@@ -19,27 +19,32 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def owned(lake: Path, command: str) -> Iterator[bool]:
-    """Take the lake; false when another process has it."""
+def owned(lake: Path, command: str) -> Iterator[LakeLock | None]:
+    """Take the lake; None when another process has it."""
     lock = LakeLock(lake, command)
     try:
         lock.__enter__()
     except JobError as error:
         if error.code != "LAK040":
             raise
-        yield False
+        yield None
         return
     try:
-        yield True
+        yield lock
     finally:
         lock.__exit__()
 
 
 def answer_here(
-    lake: Path, config: LoadedConfig, artifacts: Path | None, request: Request, progress: Progress
+    lake: Path,
+    config: LoadedConfig,
+    artifacts: Path | None,
+    request: Request,
+    progress: Progress,
+    lock: LakeLock | None,
 ) -> Answer:
     """Do a request; one that writes needs the lake to be owned, a dry run does not."""
-    spark = start_spark(f"cdcctl {request.kind}", progress, artifacts)
+    spark = start_spark(f"cdcctl {request.kind}", progress, artifacts, lock)
     try:
         from glue_job.repair import answer
 

@@ -58,6 +58,7 @@ class StackSettings:
     first_rows: int = 0
     schema: str = "public"
     job_environment: dict[str, str] = field(default_factory=dict)
+    job_options: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, file: Path) -> StackSettings:
@@ -201,17 +202,20 @@ def _job(settings: StackSettings, stack: StackDirectory, broker: Broker, java: J
     def command() -> Sequence[str]:
         from cdcctl.local.job import job_command
 
-        return job_command(
-            config=Path(settings.config),
-            lake=stack.lake,
-            bootstrap_servers=broker.bootstrap_servers,
-            sasl_username=settings.sasl_username,
-            sasl_password_file=stack.kafka_password,
-            checkpoint=stack.checkpoints,
-            trigger_seconds=settings.trigger_seconds,
-            stop_file=stack.job_stop,
-            state_file=stack.job_state,
-        )
+        return [
+            *job_command(
+                config=Path(settings.config),
+                lake=stack.lake,
+                bootstrap_servers=broker.bootstrap_servers,
+                sasl_username=settings.sasl_username,
+                sasl_password_file=stack.kafka_password,
+                checkpoint=stack.checkpoints,
+                trigger_seconds=settings.trigger_seconds,
+                stop_file=stack.job_stop,
+                state_file=stack.job_state,
+            ),
+            *settings.job_options,
+        ]
 
     return Child(
         name="job",

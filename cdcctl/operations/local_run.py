@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cdcctl.errors import CdcctlError, ExitCode
 from cdcctl.operations.configuration import load_config, require_table
+from glue_job.consent import Consent
 
 if TYPE_CHECKING:
     from cdcctl.ui.progress import Progress
@@ -26,8 +27,7 @@ class LocalRunRequest:
     messages: Path
     lake: Path
     artifacts: Path | None = None
-    allow_quarantine: tuple[str, ...] = ()
-    """Tables that the circuit breaker lets pass."""
+    consent: Consent = field(default_factory=Consent)
 
 
 @dataclass(frozen=True)
@@ -63,11 +63,11 @@ def run_messages(request: LocalRunRequest, progress: Progress) -> LocalRunReport
 
     config = load_config(request.config)
     tables = {table.topic: table for table in config.pipeline.streamed_tables}
-    for name in request.allow_quarantine:
+    for name in sorted(request.consent.tables):
         require_table(name, config.pipeline)
     files = _message_files(request.messages)
     progress.step("reading the message files")
-    with MessageRun(request.lake, config, request.artifacts, request.allow_quarantine) as run:
+    with MessageRun(request.lake, config, request.artifacts, request.consent) as run:
         fresh = run.manifest.unapplied(files)
         checked = []
         for position, path in enumerate(fresh):

@@ -27,7 +27,8 @@ from cdcctl.local.processes import (
 )
 from cdcctl.local.stack import ALREADY_UP, StackSettings, child_environment, is_supervised
 from cdcctl.local.supervisor import Phase, end_leftovers, read_state
-from cdcctl.operations.configuration import load_config
+from cdcctl.operations.configuration import load_config, require_table
+from glue_job.consent import Consent
 
 if TYPE_CHECKING:
     from cdcctl.ui.progress import Progress
@@ -53,6 +54,7 @@ class UpRequest:
     first_rows: int = 0
     """Fleet rows that are there before the capture starts: it reads them by its full load."""
     waits_for_job: bool = True
+    consent: Consent = field(default_factory=Consent)
 
 
 @dataclass(frozen=True)
@@ -173,6 +175,8 @@ def reset_stack(directory: Path | None, progress: Progress) -> Path | None:
 def _settings(stack: StackDirectory, request: UpRequest, progress: Progress) -> StackSettings:
     config = load_config(request.config)
     pipeline = config.pipeline
+    for name in sorted(request.consent.tables):
+        require_table(name, pipeline)
     schema = pipeline.source_database.schema_name
     tables = pipeline.streamed_tables
     java = find_java()
@@ -198,6 +202,7 @@ def _settings(stack: StackDirectory, request: UpRequest, progress: Progress) -> 
         with_job=request.with_job,
         first_rows=request.first_rows,
         schema=schema,
+        job_options=tuple(request.consent.as_options()),
     )
 
 

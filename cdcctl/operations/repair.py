@@ -66,13 +66,13 @@ def repair(request: RepairRequest, progress: Progress) -> RepairReport:
     asked = _asked(request)
     lake = opened.lake.root.absolute()
     if asked.dry_run:
-        answer = answer_here(lake, config, request.artifacts, asked, progress)
+        answer = answer_here(lake, config, request.artifacts, asked, progress, None)
         return _report(request, asked, answer, opened.warnings)
     box = lake / "requests"
-    with owned(lake, f"cdcctl {request.kind}") as is_ours:
+    with owned(lake, f"cdcctl {request.kind}") as lock:
         _write_whole(box / f"{asked.id}.json", asked.as_json())
-        if is_ours:
-            answer = answer_here(lake, config, request.artifacts, asked, progress)
+        if lock is not None:
+            answer = answer_here(lake, config, request.artifacts, asked, progress, lock)
             _write_whole(box / f"{asked.id}{ANSWER}", answer.as_json())
         else:
             answer = _awaited(box, asked, request.timeout_seconds, progress)

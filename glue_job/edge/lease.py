@@ -8,6 +8,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Self
@@ -15,6 +16,7 @@ from typing import IO, Self
 from glue_job.errors import JobError
 
 _FILE = "_writer.lock"
+_JVM_PATIENCE_SECONDS = 30.0
 
 
 class LakeLock:
@@ -50,18 +52,58 @@ class LakeLock:
                 why=owner,
                 fix="wait until it has ended, or stop it (the local stack: cdcctl local down)",
             ) from error
-        file.truncate(0)
-        since = datetime.now(UTC).isoformat(timespec="seconds")
-        file.write(json.dumps({"pid": os.getpid(), "command": self._command, "since": since}))
-        file.flush()
         self._file = file
+        file.seek(0)
+        _outlive_jvm(self._lake, file.read())
+        self._note()
         return self
+
+    def note_jvm(self, pid: int) -> None:
+        """Note the Java process that writes for this one: it may live on for a moment."""
+        self._note(jvm=pid)
+
+    def _note(self, **others: int) -> None:
+        assert self._file is not None
+        since = datetime.now(UTC).isoformat(timespec="seconds")
+        owner = {"pid": os.getpid(), "command": self._command, "since": since, **others}
+        self._file.truncate(0)
+        self._file.write(json.dumps(owner))
+        self._file.flush()
 
     def __exit__(self, *_: object) -> None:
         """Give the lake back."""
         if self._file is not None:
             self._file.close()
             self._file = None
+
+
+def _outlive_jvm(lake: Path, text: str) -> None:
+    """Wait for the Java process of an owner that was killed: it may be about to commit."""
+    try:
+        pid = int(json.loads(text)["jvm"])
+    except (ValueError, KeyError, TypeError):
+        return
+    deadline = time.monotonic() + _JVM_PATIENCE_SECONDS
+    while _is_java(pid):
+        if time.monotonic() > deadline:
+            raise JobError(
+                code="LAK040",
+                what=f"another process writes the lake {lake}",
+                why=f"the Java process {pid} of an owner that was killed still runs",
+                fix=f"end it: kill {pid}",
+            )
+        time.sleep(0.1)
+
+
+def _is_java(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+        command = Path(f"/proc/{pid}/cmdline")
+        return not command.exists() or b"java" in command.read_bytes().split(b"\0", 1)[0]
+    except PermissionError:
+        return True
+    except OSError:
+        return False
 
 
 def _owner(text: str) -> str:

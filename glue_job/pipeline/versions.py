@@ -16,7 +16,7 @@ from glue_job.contract.model import Table
 from glue_job.pipeline.entries import DELETE, LOAD, MOVED_IN, MOVED_OUT, SEED, UPSERT
 
 _ENDS = (DELETE, MOVED_OUT)
-_EVENT = ("time", "lsn", "record_id", "partition", "offset", "topic_id")
+_EVENT = ("time", "lsn", "record_id", "partition", "offset", "topic_id", "leaves")
 
 
 @dataclass(frozen=True)
@@ -88,6 +88,8 @@ def _own_event() -> Column:
             F.when(by_coordinates, F.col(f"_{name}")).alias(name)
             for name in ("partition", "offset", "topic_id")
         ],
+        # A key change is another event than a change of its old key, even at the same place.
+        (F.col("_kind") == MOVED_OUT).alias("leaves"),
     )
 
 

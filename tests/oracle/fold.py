@@ -75,7 +75,8 @@ def place(entries: Iterable[Entry]) -> list[Placed]:
     entries = list(entries)
     changes = sorted(
         (entry for entry in entries if not entry.event.is_load),
-        key=lambda entry: entry.event.position,
+        # Of two events at one place that share a key, the one that leaves the key is the last.
+        key=lambda entry: (entry.event.position, entry.half == "close"),
     )
     line = [Placed(entry, entry.event.position, entry.event.time) for entry in changes]
     line += [place_load(entry, changes) for entry in entries if entry.event.is_load]

@@ -10,6 +10,7 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
+from glue_job.consent import Consent
 from glue_job.contract.lake import LakePaths
 from glue_job.contract.loader import load
 from glue_job.pipeline.report import BatchReport
@@ -76,7 +77,7 @@ class SmallLake:
     spark: SparkSession
     folder: Path
     config: str = CONFIG
-    allow_quarantine: bool = False
+    consent: Consent | None = None
 
     @property
     def paths(self) -> LakePaths:
@@ -98,7 +99,7 @@ class SmallLake:
             loaded.pipeline.table(TABLE),
             config_text=loaded.text,
             config_hash=loaded.config_hash,
-            allow_quarantine=self.allow_quarantine,
+            consent=self.consent,
         )
         job.refuse_contradictions()
         job.open()

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
+from glue_job.consent import Consent
 from glue_job.errors import JobError
-from tests.spark.small_lake import CONFIG, SmallLake, change
+from tests.spark.small_lake import CONFIG, TABLE, SmallLake, change
 
 pytestmark = pytest.mark.spark
 
@@ -39,7 +40,7 @@ def test_a_batch_that_is_mostly_bad_is_not_written(spark: SparkSession, tmp_path
     assert "--allow-quarantine people" in (error.fix or "")
     assert set(lake.versions().values()) == {0}
 
-    let_through = replace(lake, allow_quarantine=True)
+    let_through = replace(lake, consent=Consent(allow_quarantine=(TABLE,)))
     assert let_through.take(0, MESSAGES).outcomes["quarantined"] == 2
     plain = SmallLake(spark, tmp_path / "plain")
     plain.take(0, MESSAGES)

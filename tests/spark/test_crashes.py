@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from pyspark.sql import SparkSession
 
 from glue_job import failpoints
+from glue_job.consent import Consent
 from glue_job.errors import JobError
-from tests.spark.small_lake import CONFIG, Sent, SmallLake, at, change
+from tests.spark.engine import read_delta
+from tests.spark.small_lake import CONFIG, TABLE, Sent, SmallLake, at, change
 
 pytestmark = pytest.mark.spark
 
@@ -143,6 +146,31 @@ def test_a_begun_batch_whose_config_is_gone_says_so(
     with pytest.raises(JobError) as refused:
         lake.under(CONFIG.replace("type: lower", "type: upper")).take(1, SECOND)
     assert refused.value.code == "LAK030"
+
+
+@pytest.mark.parametrize("point", ["after-record", "after-ledger"])
+def test_a_begun_batch_that_cannot_be_finished_is_taken_again_when_asked(
+    begun: SmallLake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, point: str
+) -> None:
+    lake = copy_of(begun, tmp_path)
+    monkeypatch.setenv("CDCCTL_FAILPOINT", f"{point}:raise")
+    with pytest.raises(failpoints.FailpointReached):
+        lake.take(1, SECOND)
+    monkeypatch.delenv("CDCCTL_FAILPOINT")
+    (kept,) = (tmp_path / "delta" / "_configs").glob("*.yaml")
+    kept.unlink()
+    loud = lake.under(CONFIG.replace("type: lower", "type: upper"))
+    again = replace(loud, consent=Consent(retake=(TABLE,))).take(1, SECOND)
+    assert again.batch.application_id.endswith("/again")
+    name = "anna" if point == "after-ledger" else "ANNA"
+    assert lake.timeline()[-2][1:] == (name, 33, 7, None)
+    # From then on it is a batch like any other, and the dead record counts for nothing.
+    versions = lake.versions()
+    assert loud.take(1, SECOND).outcomes == again.outcomes
+    assert lake.versions() == versions
+    loud.take(2, [change("insert", 9, 30, name="Ivy", age=9)])
+    consumed = [row["consumed"] for row in read_delta(lake.paths.batches)]
+    assert sorted(consumed) == [0, 1, len(FIRST), len(SECOND)]
 
 
 def test_an_unknown_failpoint_is_an_error(

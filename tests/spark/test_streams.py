@@ -26,7 +26,7 @@ from tests.oracle.streams import (
 )
 from tests.spark.engine import Row, Workspace
 
-pytestmark = [pytest.mark.spark, pytest.mark.slow]
+pytestmark = pytest.mark.spark
 
 PIPELINE = load_pipeline(CONFIG)
 STREAM_TABLE = PIPELINE.table(TABLE)
@@ -185,6 +185,7 @@ def test_a_thousand_streams_are_judged_alike(tmp_path: Path) -> None:
     check_streams(int(os.environ.get("CDCCTL_STREAM_SEED", CI_SEED)), CI_STREAMS, tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(3600)
 @pytest.mark.skipif("CDCCTL_NIGHTLY" not in os.environ, reason="set CDCCTL_NIGHTLY=1")
 def test_ten_thousand_fresh_streams_are_judged_alike(tmp_path: Path) -> None:
