@@ -18,7 +18,7 @@ from pyspark.sql import functions as F
 from glue_job.contract.model import Table, Transform
 from glue_job.errors import JobError
 from glue_job.pipeline.batch import fill_chains, release, would_fail
-from glue_job.pipeline.report import Batch, Release
+from glue_job.pipeline.report import Batch, BatchReport, Release
 from glue_job.pipeline.transform import apply_transforms, cannot_transform
 from glue_job.pipeline.versions import Shape, difference, fold, place, versions
 from glue_job.requests import Answer, Request, Selection
@@ -156,10 +156,20 @@ def _rebuild(job: TableJob, request: Request) -> Answer:
         if counts and not request.dry_run:
             batch = Batch(f"rebuild/{request.id}", 0, datetime.now(UTC), "", "rebuild")
             lake.merge(changes, batch, only_current=False)
+        newest = lake.newest_record()
+        is_under_another = newest is not None and newest.batch.config_hash != job.config_hash
+        if not request.dry_run and (counts or is_under_another):
+            lake.record(_as_record(job, request))
     finally:
         release(changes)
     done = {"insert": "inserted", "update": "updated", "delete": "deleted"}
     return Answer("done", {told: counts.get(action, 0) for action, told in done.items()})
+
+
+def _as_record(job: TableJob, request: Request) -> BatchReport:
+    """Note in the batch log which config the history stands under from now on."""
+    batch = Batch(f"rebuild/{request.id}", 0, datetime.now(UTC), job.config_hash, "rebuild")
+    return BatchReport(job.table.name, batch, 0, {}, topic=job.table.topic)
 
 
 def _retransformed(job: TableJob) -> DataFrame:

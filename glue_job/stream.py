@@ -74,7 +74,7 @@ class TableStream:
         """Finish what was begun, then read on where the checkpoint, else the batch log, ends.
 
         Raises:
-            JobError: KFK002 the topic cannot be described; KFK003 offsets that were not read are
+            JobError: KFK002 the topic cannot be described; KFK007 offsets that were not read are
                 gone; LAK022 a batch that was begun cannot be read again.
         """
         job = self.job.in_session(self._own_session)
@@ -153,7 +153,7 @@ class TableStream:
             log.warning("%s: offsets that were never read are passed over: %s", self.name, told)
             return
         raise JobError(
-            code="KFK003",
+            code="KFK007",
             what=f"messages of `{self._topic.name}` are gone that `{self.name}` has not read",
             why=f"the topic's retention has passed over {told}",
             fix=f"let the source send the rows again (a reload), then start with "
@@ -247,7 +247,7 @@ class TableStream:
         now = self._topic.topic_id()
         if now != self._topic_id:
             raise JobError(
-                code="KFK004",
+                code="KFK008",
                 what=f"the topic `{self._topic.name}` was made anew while it was read",
                 why=f"its id was {self._topic_id} and is {now}",
                 fix="nothing to do: the table starts again with the new topic; what the old one "

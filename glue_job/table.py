@@ -55,17 +55,51 @@ class TableJob:
         self.spark = self.lake.spark = spark
         return self
 
-    def refuse_contradictions(self) -> None:
-        """Raise when the lake holds the table under another key or other types."""
+    def refuse_contradictions(self, *, rebuilds: bool = False) -> None:
+        """Raise when this config cannot go on with the history that the lake holds.
+
+        Raises:
+            JobError: LAK010 other types, LAK011 another key, LAK012 other ignored columns; a
+                rebuild brings the last into line.
+        """
         for error in self.lake.contradictions():
             raise error
+        self.lake.load_records()
+        if not rebuilds:
+            self._refuse_other_ignored_columns()
+
+    def _refuse_other_ignored_columns(self) -> None:
+        """Compare with the newest config that history was written under."""
+        newest = self.lake.newest_record()
+        if newest is None:
+            return
+        kept = read_text(self.spark, self._kept(newest.batch.config_hash))
+        then = load(kept, "").pipeline if kept is not None else None
+        if then is None:
+            return
+        before = then.table(self.table.name)
+        known = set(before.column_names) & set(self.table.column_names)
+        was, now = (known & set(table.ignore_columns) for table in (before, self.table))
+        if was == now:
+            return
+        changed = sorted(was ^ now)
+        raise JobError(
+            code="LAK012",
+            what=f"`ignore_columns` of `{self.table.name}` changed: {', '.join(changed)}",
+            why="which versions a history has depends on it, and this one has been written already",
+            fix="set it back; or stop the job, fold the history again under this config with "
+            f"cdcctl history rebuild {self.table.name}, and start",
+        )
+
+    def _kept(self, config_hash: str) -> str:
+        return f"{self.paths.delta}/_configs/{config_hash}.yaml"
 
     def open(self) -> None:
         """Make the tables that are missing, add new columns, and read the batch log."""
         self.lake.create()
         self.lake.evolve()
         self.lake.load_records()
-        kept = f"{self.paths.delta}/_configs/{self._config_hash}.yaml"
+        kept = self._kept(self._config_hash)
         if read_text(self.spark, kept) is None:
             write_text(self.spark, kept, self._config_text)
 
@@ -132,11 +166,16 @@ class TableJob:
             self.lake.load_records()
         return report
 
+    @property
+    def config_hash(self) -> str:
+        """Name the config that new batches are taken under."""
+        return self._config_hash
+
     def config_of(self, config_hash: str) -> tuple[Pipeline, Table]:
         """Give the config that the lake keeps under a hash; JobError LAK030 when it is gone."""
         if config_hash == self._config_hash:
             return self.pipeline, self.table
-        path = f"{self.paths.delta}/_configs/{config_hash}.yaml"
+        path = self._kept(config_hash)
         text = read_text(self.spark, path)
         loaded = load(text, path) if text is not None else None
         if loaded is None or loaded.pipeline is None:

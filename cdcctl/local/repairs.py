@@ -50,7 +50,7 @@ def answer_here(
 
         progress.step(f"{request.kind} of {request.table}")
         job = table_job(spark, lake, config, request.table)
-        job.refuse_contradictions()
+        job.refuse_contradictions(rebuilds=request.kind == "rebuild")
         _open(job, request)
         return answer(job, request)
     finally:

@@ -173,6 +173,10 @@ class TableLake:
         """Give the records of all batches."""
         return tuple(self._recorded.values())
 
+    def newest_record(self) -> Recorded | None:
+        """Give the record of the batch that was taken last."""
+        return max(self.records(), key=lambda record: record.batch.processed_at, default=None)
+
     def next_release(self, application_id: str) -> int:
         """Number the releases of the table, from 1; one that was begun keeps its number."""
         begun = sorted(
@@ -241,7 +245,9 @@ class TableLake:
 
     def history(self) -> DataFrame:
         """Give the SCD2 rows, with the columns that the config has and the table has not yet."""
-        return self._read_evolved(self.paths.history(self.table.name), self.history_columns())
+        rows = self._read_evolved(self.paths.history(self.table.name), self.history_columns())
+        names = F.array(*map(F.lit, self.data_columns())).cast("array<string>")
+        return rows.withColumn("_unknown", F.array_intersect("_unknown", names))
 
     def _read_evolved(self, path: str, columns: dict[str, str]) -> DataFrame:
         return _with_columns(delta.read(self.spark, path), columns)
@@ -387,7 +393,16 @@ class TableLake:
             batch: the batch that asks.
             only_current: no closed row is addressed, so that Delta reads the current ones only.
         """
-        rows = difference.withColumn("_ingested_at", F.lit(batch.processed_at))
+        path = self.paths.history(self.table.name)
+        # What the table has and this config has not, its rows do not know.
+        others = [name for name in delta.columns_of(self.spark, path) if self._is_other(name)]
+        unknown = F.array_union("_unknown", F.array(*map(F.lit, others)).cast("array<string>"))
+        rows = difference.withColumns(
+            {
+                "_ingested_at": F.lit(batch.processed_at),
+                "_unknown": unknown if others else F.col("_unknown"),
+            }
+        )
         address = [
             f"t.`{name}` = s.`{name}`" for name in (*self.table.primary_key, "_effective_from")
         ]
@@ -396,7 +411,7 @@ class TableLake:
         values: dict[str, str | Column] = {
             f"`{name}`": F.col(f"s.`{name}`") for name in self.history_columns()
         }
-        target = DeltaTable.forPath(self.spark, self.paths.history(self.table.name))
+        target = DeltaTable.forPath(self.spark, path)
         merge = (
             target.alias("t")
             .merge(rows.alias("s"), " AND ".join(address))
@@ -411,8 +426,24 @@ class TableLake:
         """Give the write id in a table that all tables write to."""
         return WriteId(f"{batch.application_id}/{self.table.name}", batch.batch_id)
 
+    def _is_other(self, name: str) -> bool:
+        return name not in self.history_columns()
+
     def evolve(self) -> None:
-        """Add the columns that the config has and the tables have not."""
+        """Add the columns that the config has and the tables have not.
+
+        The current rows are told first that they do not know them: a value that comes later fills
+        such a row in place, and opens no version.
+        """
+        history = self.paths.history(self.table.name)
+        held = delta.columns_of(self.spark, history)
+        added = [name for name in self.data_columns() if name not in held]
+        if added and not delta.is_untouched(self.spark, history):
+            names = F.array(*map(F.lit, added)).cast("array<string>")
+            DeltaTable.forPath(self.spark, history).update(
+                F.col("_is_current") & (F.size(F.array_except(names, F.col("_unknown"))) > 0),
+                {"_unknown": F.array_union(F.col("_unknown"), names)},
+            )
         for path, columns in (
             (self.paths.history(self.table.name), self.history_columns()),
             (self.paths.changes(self.table.name), self.ledger_columns()),
@@ -421,8 +452,8 @@ class TableLake:
             held = delta.columns_of(self.spark, path)
             missing = {name: kind for name, kind in columns.items() if name not in held}
             if missing:
-                added = ", ".join(f"`{name}` {kind}" for name, kind in missing.items())
-                self.spark.sql(f"ALTER TABLE delta.`{path}` ADD COLUMNS ({added})")
+                ddl = ", ".join(f"`{name}` {kind}" for name, kind in missing.items())
+                self.spark.sql(f"ALTER TABLE delta.`{path}` ADD COLUMNS ({ddl})")
 
     def _append_rows(
         self, rows: Sequence[dict[str, object]], columns: dict[str, str], path: str, write: WriteId

@@ -248,10 +248,10 @@ def test_retention_that_has_passed_stops_the_table_and_says_what_is_gone(feed: F
     feed.forget_before(0, 3)
     error = feed.run()
     assert error is not None
-    assert "KFK003" in error
+    assert "KFK007" in error
     assert keys(feed) == [2]
     shutil.rmtree(feed.checkpoints)
-    assert "KFK003" in (feed.run() or "")
+    assert "KFK007" in (feed.run() or "")
     assert feed.run(accept_lost=True) is None
     assert keys(feed) == [2, 8]
 

@@ -88,7 +88,7 @@ class SmallLake:
         """Give the same lake under another config."""
         return replace(self, config=config)
 
-    def job(self) -> TableJob:
+    def job(self, *, rebuilds: bool = False) -> TableJob:
         """Open the table as a process that has just started does."""
         loaded = load(self.config, "tables.yaml")
         assert loaded.pipeline is not None, loaded.findings
@@ -101,7 +101,7 @@ class SmallLake:
             config_hash=loaded.config_hash,
             consent=self.consent,
         )
-        job.refuse_contradictions()
+        job.refuse_contradictions(rebuilds=rebuilds)
         job.open()
         return job
 

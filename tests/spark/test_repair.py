@@ -44,7 +44,7 @@ def request(kind: str, number: int = 1, **values: Any) -> Request:
 
 
 def ask(lake: SmallLake, kind: str, number: int = 1, **values: Any) -> Answer:
-    return answer(lake.job(), request(kind, number, **values))
+    return answer(lake.job(rebuilds=kind == "rebuild"), request(kind, number, **values))
 
 
 @pytest.fixture(scope="module")
