@@ -188,7 +188,9 @@ def _write_batch(
     together = entries.unionByName(past.withColumn("_is_new", F.lit(False)))
     if sparse_moves:
         together = fill_chains(together, table)
-    folded = fold(place(together, table, shape), table, shape).localCheckpoint(eager=False)
+    among = None if shape.in_order else existing
+    placed = place(together, table, shape)
+    folded = fold(placed, table, shape, among).localCheckpoint(eager=False)
     try:
         outcomes = _count_outcomes(folded, summary, refused_count, reread)
         report = BatchReport(

@@ -6,6 +6,7 @@ key whose whole past is its current row and a key that is folded again from the 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from pyspark.sql import Column, DataFrame, Window
@@ -42,9 +43,9 @@ def place(entries: DataFrame, table: Table, shape: Shape) -> DataFrame:
     Returns:
         The entries and `_place` (a struct that orders the events of a key; equal for deliveries of
         one event), `_effective` (timestamp), `_is_copy` (another delivery gives the event its
-        values), `_known` (the event had been delivered before this batch), `_had_shown` (an
-        entry of an earlier batch was visible before this one), `_shown` (the entry is ever
-        visible).
+        values), `_known` (the event had been delivered before this batch), `_shown` (the entry is
+        ever visible), `_next_change` and `_next_old_change` (when the next change of the key takes
+        effect, and the next that was known before this batch; NULL where no load can be hidden).
     """
     key = Window.partitionBy(*table.primary_key)
     located = (_by_emission if shape.anchored else _by_own_time)(entries, table)
@@ -60,20 +61,22 @@ def place(entries: DataFrame, table: Table, shape: Shape) -> DataFrame:
             "*",
             F.lit(False).alias("_known"),
             (own & ~F.coalesce(overtaken, F.lit(False))).alias("_shown"),
-            (~F.col("_is_new")).alias("_had_shown"),
+            F.lit(None).cast("timestamp").alias("_next_change"),
+            F.lit(None).cast("timestamp").alias("_next_old_change"),
         )
     deliveries = Window.partitionBy(*table.primary_key, "_place")
     later = _earlier(key.orderBy(F.col("_place").desc()))
-    is_old = ~F.col("_is_new")
-    known = identified.select("*", F.max(is_old).over(deliveries).alias("_known"))
+    is_old = F.max(~F.col("_is_new")).over(deliveries)
     overtaken = F.min(F.when(own, effective)).over(later) <= effective
-    # An old event may have a new delivery that gives it its values now.
-    was_there = own & F.col("_known")
-    overtaken_before = F.min(F.when(was_there, effective)).over(later) <= effective
-    return known.select(
+    is_change = F.col("_kind") != LOAD
+    return identified.select(
         "*",
+        is_old.alias("_known"),
         (own & ~F.coalesce(overtaken, F.lit(False))).alias("_shown"),
-        (was_there & ~F.coalesce(overtaken_before, F.lit(False))).alias("_had_shown"),
+        F.min(F.when(is_change, effective)).over(later).alias("_next_change"),
+        F.min(F.when(is_change & ~F.col("_is_new"), effective))
+        .over(later)
+        .alias("_next_old_change"),
     )
 
 
@@ -171,22 +174,11 @@ def carry(placed: DataFrame, table: Table, shape: Shape) -> DataFrame:
             *[F.col(name).alias(state_name(name)) for name in names],
             F.when(F.col("_kind").isin(*_ENDS), F.array()).otherwise(missing).alias("_unknown"),
         )
-    return _carried(placed, table, ~F.col("_is_copy"))
-
-
-def _carried(
-    placed: DataFrame,
-    table: Table,
-    counts: Column,
-    state: str = "_state_",
-    unknown: str = "_unknown",
-) -> DataFrame:
-    """Carry what the entries that count say; `state` and `unknown` name the new columns."""
-    names = value_columns(table)
+    own = ~F.col("_is_copy")
     by_place = _by_place(table)
     ends = F.col("_kind").isin(*_ENDS)
-    ended = F.sum((ends & counts).cast("int")).over(_so_far(by_place))
-    was_ended = F.last(F.when(counts, ends), ignorenulls=True).over(_earlier(by_place))
+    ended = F.sum((ends & own).cast("int")).over(_so_far(by_place))
+    was_ended = F.last(F.when(own, ends), ignorenulls=True).over(_earlier(by_place))
     lives = placed.select(
         "*", ended.alias("_life"), F.coalesce(was_ended, F.lit(True)).alias("_begins")
     )
@@ -194,25 +186,25 @@ def _carried(
         *placed.columns,
         "_life",
         *[
-            F.last(F.when(counts, _said(name)), ignorenulls=True)
+            F.last(F.when(own, _said(name)), ignorenulls=True)
             .over(_so_far(by_place))
-            .alias(f"{state}{name}")
+            .alias(state_name(name))
             for name in names
         ],
     )
     of_this_life = {
-        name: F.coalesce(F.col(f"{state}{name}")["life"] == F.col("_life"), F.lit(False))
+        name: F.coalesce(F.col(state_name(name))["life"] == F.col("_life"), F.lit(False))
         for name in names
     }
-    missing = [F.when(~of_this_life[name], F.lit(name)) for name in names]
+    unsaid = [F.when(~of_this_life[name], F.lit(name)) for name in names]
     return said.select(
         *placed.columns,
         *[
-            F.when(of_this_life[name], F.col(f"{state}{name}")["v"]).alias(f"{state}{name}")
+            F.when(of_this_life[name], F.col(state_name(name))["v"]).alias(state_name(name))
             for name in names
         ],
-        F.filter(F.array(*missing).cast("array<string>"), lambda name: name.isNotNull()).alias(
-            unknown
+        F.filter(F.array(*unsaid).cast("array<string>"), lambda name: name.isNotNull()).alias(
+            "_unknown"
         ),
     )
 
@@ -234,13 +226,16 @@ def value_columns(table: Table) -> tuple[str, ...]:
     return tuple(name for name in table.column_names if name not in table.primary_key)
 
 
-def fold(placed: DataFrame, table: Table, shape: Shape) -> DataFrame:
+def fold(
+    placed: DataFrame, table: Table, shape: Shape, existing: DataFrame | None = None
+) -> DataFrame:
     """Find out what each entry changed.
 
     Args:
         placed: the result of `place`.
         table: the table's entry of tables.yaml.
         shape: what the entries may hold.
+        existing: the rows of history of the same keys, where a new entry may stand among old ones.
 
     Returns:
         `placed` with the columns of `carry` and `_alive` (the key exists after the entry),
@@ -248,63 +243,82 @@ def fold(placed: DataFrame, table: Table, shape: Shape) -> DataFrame:
         version opens), `_outcome` (for new entries).
     """
     carried = carry(placed, table, shape)
-    meets_the_past = not shape.in_order or shape.anchored
-    remembered = (
-        # What an absent field takes from an entry of this batch it did not have before.
-        _carried(carried, table, ~F.col("_is_copy") & F.col("_known"), "_was_", "_was_unknown")
-        if meets_the_past
-        else carried
-    )
     alive = ~F.col("_kind").isin(*_ENDS)
-    tracked = [name for name in value_columns(table) if name not in table.ignore_columns]
-    state = F.struct(
-        alive.alias("alive"),
-        "_unknown",
-        *[F.col(state_name(name)).alias(name) for name in value_columns(table)],
-    )
-    old_state = F.struct(
-        alive.alias("alive"),
-        F.col("_was_unknown").alias("_unknown"),
-        *[F.col(f"_was_{name}").alias(name) for name in value_columns(table)],
-    )
-    earlier = _earlier(_by_place(table))
+    state = _state(table, alive, state_name)
     shown = F.last(F.when(F.col("_shown"), state), ignorenulls=True)
-    compared = remembered.select(
-        "*", alive.alias("_alive"), state.alias("_after"), shown.over(earlier).alias("_before")
+    before = shown.over(_earlier(_by_place(table)))
+    compared = carried.select(
+        "*", alive.alias("_alive"), state.alias("_after"), before.alias("_before")
     )
-    changes = _differs(F.col("_before"), tracked)
+    tracked = [name for name in value_columns(table) if name not in table.ignore_columns]
+    changes = F.col("_shown") & _differs(F.col("_before"), tracked)
     refreshes = ~F.col("_after").eqNullSafe(F.col("_before"))
-    own = (F.col("_is_copy") | F.col("_known"), F.col("_shown"))
-    if not meets_the_past:
-        outcome = _outcome(*own, changes)
-    else:
-        had_shown = F.last(
-            F.when(
-                F.col("_had_shown"),
-                F.struct(F.col("_effective").alias("at"), old_state.alias("state")),
-            ),
-            ignorenulls=True,
+    matters = changes
+    if existing is not None:
+        compared = _with_what_stood(compared, existing, table)
+        stood = F.col("_stood")
+        # A version began or ended there before, or does so now: the entry has changed it when what
+        # stands from there on is another state.
+        moved = F.when(changes & stood.isNotNull(), _differs(stood, tracked)).otherwise(
+            changes | stood.isNotNull()
         )
-        reached = F.max(F.when(F.col("_had_shown"), F.col("_effective")))
-        compared = compared.select(
-            "*",
-            had_shown.over(earlier).alias("_showed"),
-            reached.over(earlier).alias("_reached"),
-        )
-        showed, effective = F.col("_showed"), F.col("_effective")
-        # Where an older entry showed at the same time, this one changes what that had made of it.
-        differs = F.when(showed["at"] == effective, _differs(showed["state"], tracked)).otherwise(
-            changes
-        )
-        # A load that had shown and lies behind a later time shows no more.
-        hides = F.coalesce(F.col("_reached") > effective, F.lit(False))
-        outcome = _outcome(*own, differs | hides)
+        hides = (F.col("_kind") != LOAD) & (F.col("_hidden_until") > F.col("_effective"))
+        matters = moved | F.coalesce(hides, F.lit(False))
+    outcome = _outcome(F.col("_is_copy") | F.col("_known"), F.col("_shown"), matters)
     return compared.select(
         *carried.columns,
         "_alive",
-        (F.col("_shown") & changes).alias("_changes"),
+        changes.alias("_changes"),
         (F.col("_shown") & refreshes).alias("_refreshes"),
         F.when(F.col("_is_new"), outcome).alias("_outcome"),
+    )
+
+
+def _state(table: Table, alive: Column, named: Callable[[str], str]) -> Column:
+    values = [F.col(named(name)).alias(name) for name in value_columns(table)]
+    return F.struct(alive.alias("alive"), "_unknown", *values)
+
+
+def _with_what_stood(compared: DataFrame, existing: DataFrame, table: Table) -> DataFrame:
+    """Add what history has had at each entry's time.
+
+    Returns:
+        The entries with `_stood` (the state from that time on, where a version began or ended) and
+        `_hidden_until` (of a change: the latest time at which a load that it hides had a version).
+    """
+    key = list(table.primary_key)
+    begins = existing.select(
+        *key,
+        F.col("_effective_from").alias("_effective"),
+        _state(table, F.lit(True), lambda name: name).alias("_stood"),
+    )
+    ends = existing.filter(F.col("_effective_to").isNotNull()).select(
+        *key,
+        F.col("_effective_to").alias("_effective"),
+        _state(table, F.lit(False), lambda name: name).alias("_stood"),
+    )
+    # Where one version ends and the next begins, the next is what stands.
+    boundaries = (
+        begins.unionByName(ends)
+        .groupBy(*key, "_effective")
+        .agg(F.max_by("_stood", F.col("_stood")["alive"]).alias("_stood"))
+    )
+    joined = compared.join(boundaries, [*key, "_effective"], "left").select(
+        *compared.columns, "_stood"
+    )
+    hidden = (
+        (F.col("_kind") == LOAD)
+        & ~F.col("_is_new")
+        & ~F.col("_is_copy")
+        & ~F.col("_shown")
+        & F.col("_stood").isNotNull()
+        & (F.col("_next_change") <= F.col("_effective"))
+        & ~F.coalesce(F.col("_next_old_change") <= F.col("_effective"), F.lit(False))
+    )
+    hidden_at = F.when(hidden, F.col("_next_change")).otherwise(F.col("_effective"))
+    together = Window.partitionBy(*key, "_meets")
+    return joined.withColumn("_meets", hidden_at).select(
+        "*", F.max(F.when(hidden, F.col("_effective"))).over(together).alias("_hidden_until")
     )
 
 
