@@ -18,6 +18,7 @@ from xml.sax.saxutils import quoteattr
 
 from cdcctl.errors import CdcctlError
 from cdcctl.local.java import find_java
+from cdcctl.local.truststore import trust_options
 
 if TYPE_CHECKING:
     from cdcctl.ui.progress import Progress
@@ -210,8 +211,10 @@ def _run_ivy(wanted: Sequence[Artifact], staging: Path, progress: Progress) -> s
             )
         )
     )
+    java = find_java()
     command = [
-        str(find_java().executable),
+        str(java.executable),
+        *trust_options(java, staging),
         *("-cp", str(ivy_jar), "org.apache.ivy.Main"),
         *("-settings", str(settings), "-ivy", str(module)),
         *("-retrieve", f"{staging}/jars/[artifact]-[revision].[ext]"),

