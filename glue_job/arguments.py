@@ -23,6 +23,7 @@ class Arguments:
 
     config: str
     job_name: str = "cdcctl"
+    run_id: str | None = None
     lake: str | None = None
     bootstrap_servers: str | None = None
     msk_cluster_arn: str | None = None
@@ -45,6 +46,7 @@ def parse(argv: Sequence[str]) -> Arguments:
     parser = argparse.ArgumentParser(prog="python -m glue_job", allow_abbrev=False)
     parser.add_argument("--config", required=True, help="tables.yaml, a path or s3:// address")
     parser.add_argument("--JOB_NAME", dest="job_name", default="cdcctl")
+    parser.add_argument("--JOB_RUN_ID", dest="run_id", help="this run, as Glue names it")
     parser.add_argument("--lake", help="a folder that takes the place of the config's buckets")
     parser.add_argument("--bootstrap-servers", help="brokers; else asked of MSK")
     parser.add_argument("--msk-cluster-arn", help="the cluster whose brokers are asked for")

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
+import socket
 import threading
 import time
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 from pyspark.sql import SparkSession
@@ -33,18 +37,20 @@ _MAIL_SECONDS = 5.0
 
 def run(arguments: Arguments) -> int:
     """Run every table's stream until the job is told to stop; give the exit code."""
-    if arguments.lake is None:
-        return _run(arguments)
-    with LakeLock(Path(arguments.lake), "the streaming job") as lock:
-        return _run(arguments, lock)
+    with ExitStack() as held:
+        lock = None
+        if arguments.lake is not None:
+            lock = held.enter_context(LakeLock(Path(arguments.lake), "the streaming job"))
+        spark = session.start(
+            arguments.job_name, jars=arguments.spark_jars, local_cores=arguments.local_cores
+        )
+        held.callback(spark.stop)
+        if lock is not None:
+            lock.note_jvm(session.java_pid(spark))
+        return _run(arguments, spark, held)
 
 
-def _run(arguments: Arguments, lock: LakeLock | None = None) -> int:
-    spark = session.start(
-        arguments.job_name, jars=arguments.spark_jars, local_cores=arguments.local_cores
-    )
-    if lock is not None:
-        lock.note_jvm(session.java_pid(spark))
+def _run(arguments: Arguments, spark: SparkSession, held: ExitStack) -> int:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -55,6 +61,7 @@ def _run(arguments: Arguments, lock: LakeLock | None = None) -> int:
     tables = pipeline.streamed_tables
     state = StateFile(arguments.state_file, tuple(table.name for table in tables))
     checkpoints = arguments.checkpoint or pipeline.settings.checkpoint_location
+    guard = _guard(arguments, checkpoints, held)
     mailbox = Mailbox(spark, _requests(arguments, checkpoints))
     streams = []
     for table in tables:
@@ -66,6 +73,7 @@ def _run(arguments: Arguments, lock: LakeLock | None = None) -> int:
             config_text=loaded.text,
             config_hash=loaded.config_hash,
             consent=arguments.consent,
+            guard=guard,
         )
         job.refuse_contradictions()
         job.open()
@@ -82,11 +90,16 @@ def _run(arguments: Arguments, lock: LakeLock | None = None) -> int:
                 mailbox,
             )
         )
-    try:
-        _supervise(streams, mailbox, stop, arguments.stop_file)
-    finally:
-        spark.stop()
+    _supervise(streams, mailbox, stop, arguments.stop_file, guard)
     return 0
+
+
+def _guard(arguments: Arguments, checkpoints: str, held: ExitStack) -> Callable[[], None]:
+    """Take the lake of a deployed job; the lock of a local one is held already, by the system."""
+    if arguments.lake is not None:
+        return lambda: None
+    run_id = arguments.run_id or f"{socket.gethostname()}-{os.getpid()}"
+    return held.enter_context(aws.lease(arguments.job_name, run_id, checkpoints)).check
 
 
 def _requests(arguments: Arguments, checkpoints: str) -> str:
@@ -107,13 +120,18 @@ def _hand_out(mailbox: Mailbox, streams: list[TableStream]) -> None:
 
 
 def _supervise(
-    streams: list[TableStream], mailbox: Mailbox, stop: threading.Event, stop_file: Path | None
+    streams: list[TableStream],
+    mailbox: Mailbox,
+    stop: threading.Event,
+    stop_file: Path | None,
+    guard: Callable[[], None],
 ) -> None:
     looked_at = -_MAIL_SECONDS
     while not stop.is_set() and not (stop_file is not None and stop_file.exists()):
         if time.monotonic() - looked_at >= _MAIL_SECONDS:
             _hand_out(mailbox, streams)
             looked_at = time.monotonic()
+        guard()
         for stream in streams:
             stream.watch()
         stop.wait(_POLL_SECONDS)

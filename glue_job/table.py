@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
@@ -37,14 +38,19 @@ class TableJob:
         config_text: str,
         config_hash: str,
         consent: Consent | None = None,
+        guard: Callable[[], None] = lambda: None,
     ) -> None:
-        """Name the table; `open` reads and makes what is needed."""
+        """Name the table; `open` reads and makes what is needed.
+
+        `guard` raises when this process may not write the lake any more.
+        """
         consent = consent or Consent()
+        self._guard = guard
         self.spark = session.prepare(spark)
         self.paths = paths
         self.pipeline = pipeline
         self.table = table
-        self.lake = TableLake(self.spark, paths, table)
+        self.lake = TableLake(self.spark, paths, table, guard)
         self._config_text = config_text
         self._config_hash = config_hash
         self._is_guarded = table.name not in consent.allow_quarantine
@@ -159,7 +165,7 @@ class TableJob:
         pipeline, table = self.config_of(begun.config_hash)
         lake = self.lake
         if table is not self.table:
-            lake = TableLake(self.spark, self.paths, table)
+            lake = TableLake(self.spark, self.paths, table, self._guard)
             lake.load_records()
         report = process_batch(rows, begun, pipeline, table, lake)
         if lake is not self.lake:

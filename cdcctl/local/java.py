@@ -62,8 +62,8 @@ def _candidates() -> Iterator[Path]:
         yield Path(home)
     if executable := shutil.which("java"):
         yield Path(executable).resolve().parent.parent
-    if (home := _bundled_home()) is not None:
-        yield home
+    if (bundled := _bundled_home()) is not None:
+        yield bundled
 
 
 def _bundled_home() -> Path | None:

@@ -33,7 +33,7 @@ def trust_options(java: JavaHome, folder: Path) -> list[str]:
 
 
 def _key_store(certificates: Sequence[bytes]) -> bytes:
-    """Spell a key store of version 2 as `sun.security.provider.JavaKeyStore` of OpenJDK reads it."""
+    """Spell a key store of version 2, as OpenJDK's `JavaKeyStore` reads it."""
     content = struct.pack(">III", 0xFEEDFEED, 2, len(certificates))
     for number, certificate in enumerate(certificates):
         content += struct.pack(">I", 2) + _utf(f"ca-{number}") + struct.pack(">Q", 0)

@@ -6,8 +6,11 @@ import json
 import re
 from typing import Any
 
+from glue_job.edge.s3_lease import S3Lease
 from glue_job.errors import JobError
 
+_ENDED = {"STOPPED", "SUCCEEDED", "FAILED", "TIMEOUT", "ERROR", "EXPIRED"}
+"""States of a Glue job run that has ended (Glue API, JobRun)."""
 _ASSETS_BUCKET = re.compile(r"s3://(?P<stack>.+)-assets-(?P<account>[0-9]{12})/")
 
 
@@ -64,6 +67,24 @@ def kafka_user(secret_arn: str | None) -> tuple[str, str]:
             why='it must be {"username": .., "password": ..}',
             fix="deploy the stack again, which makes the secret",
         ) from None
+
+
+def lease(job_name: str, run_id: str, checkpoints: str) -> S3Lease:
+    """Give the lease of a deployed job's lake: an object beside its checkpoints."""
+    bucket, _, prefix = checkpoints.removeprefix("s3://").partition("/")
+    key = f"{prefix.strip('/')}/_lease.json".lstrip("/")
+
+    def has_ended(run: str) -> bool:
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            answer = _client("glue").get_job_run(JobName=job_name, RunId=run)
+        except (BotoCoreError, ClientError):
+            # Not known is not ended: then the lease has to run out.
+            return False
+        return answer["JobRun"]["JobRunState"] in _ENDED
+
+    return S3Lease(_client("s3"), bucket, key, run_id, has_ended=has_ended)
 
 
 def _client(service: str) -> Any:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from functools import reduce
@@ -46,8 +47,18 @@ _LEDGERED = ("applied", "unchanged", "superseded", "duplicate")
 class TableLake:
     """The Delta tables of one source table, read and written by one session."""
 
-    def __init__(self, spark: SparkSession, paths: LakePaths, table: Table) -> None:
-        """Name the lake; nothing is read or written yet."""
+    def __init__(
+        self,
+        spark: SparkSession,
+        paths: LakePaths,
+        table: Table,
+        guard: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Name the lake; nothing is read or written yet.
+
+        `guard` raises when this process may not write any more; it is asked before each commit.
+        """
+        self._guard = guard
         self.spark = spark
         self.paths = paths
         self.table = table
@@ -282,7 +293,7 @@ class TableLake:
             "history_version": None,
             "watermark": json.dumps(asdict(report.watermark)),
         }
-        with failpoints.around("record"):
+        with self._writing("record"):
             self._append_rows([row], BATCH_COLUMNS, self.paths.batches, self._shared(batch))
         self._remember(
             Recorded(batch, report.offsets, report.watermark, report.consumed, report.outcomes)
@@ -305,7 +316,7 @@ class TableLake:
 
     def quarantine(self, refused: DataFrame, batch: Batch) -> None:
         """Append what was refused."""
-        with failpoints.around("quarantine"):
+        with self._writing("quarantine"):
             delta.append(refused, self.paths.quarantine(self.table.name), _write_id(batch))
 
     def settle(self, tried: DataFrame, batch: Batch, release: Release) -> None:
@@ -326,7 +337,7 @@ class TableLake:
                 for name in ("_failed_rule", "_failed_rules", "_config_hash")
             },
         }
-        with failpoints.around("quarantine"), delta.writing(self.spark, _write_id(batch)):
+        with self._writing("quarantine"), delta.writing(self.spark, _write_id(batch)):
             self._matching(tried).whenMatchedUpdate(set=decided).execute()
 
     def discard(self, places: DataFrame, request: Request) -> None:
@@ -341,6 +352,7 @@ class TableLake:
             **_decision(request.reason, request.requested_by, request.requested_at, request.id),
         }
         write = WriteId(f"discard/{request.id}", 0)
+        self._guard()
         with delta.writing(self.spark, write):
             self._matching(places).whenMatchedUpdate(set=decided).execute()
 
@@ -369,7 +381,7 @@ class TableLake:
             for measured in report.measures
         ]
         if rows:
-            with failpoints.around("metrics"):
+            with self._writing("metrics"):
                 self._append_rows(rows, METRIC_COLUMNS, self.paths.metrics, self._shared(batch))
 
     def changes(self, entries: DataFrame, batch: Batch) -> None:
@@ -382,7 +394,7 @@ class TableLake:
             F.lit(batch.batch_id).cast("bigint").alias("_batch_id"),
         )
         ledger = self.paths.changes(self.table.name)
-        with failpoints.around("ledger"):
+        with self._writing("ledger"):
             delta.append(stamped.select(*self.ledger_columns()), ledger, _write_id(batch))
 
     def merge(self, difference: DataFrame, batch: Batch, *, only_current: bool) -> None:
@@ -419,8 +431,14 @@ class TableLake:
             .whenMatchedUpdate(set=values)
             .whenNotMatchedInsert("s.`_action` != 'delete'", values=values)
         )
-        with failpoints.around("history"), delta.writing(self.spark, _write_id(batch)):
+        with self._writing("history"), delta.writing(self.spark, _write_id(batch)):
             merge.execute()
+
+    @contextmanager
+    def _writing(self, write: str) -> Iterator[None]:
+        with failpoints.around(write):
+            self._guard()
+            yield
 
     def _shared(self, batch: Batch) -> WriteId:
         """Give the write id in a table that all tables write to."""

@@ -41,6 +41,8 @@ def small_s3() -> Iterator[SmallS3]:
     held = SmallS3()
 
     class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
         def answer(self, status: int, body: bytes = b"", **headers: str) -> None:
             self.send_response_only(status)
             self.send_header("Date", format_datetime(held.now, usegmt=True))
