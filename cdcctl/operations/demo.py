@@ -272,8 +272,11 @@ def _consumed_offsets(
 
 
 def _last_finished(checkpoint: Path) -> int:
-    """Give the last batch whose end Spark has noted in a query's checkpoint; -1 for none."""
-    noted = (checkpoint / "commits").glob("[0-9]*")
+    """Give the last batch whose end Spark has noted for a table's topic; -1 for none.
+
+    The checkpoint of a topic is a folder of its table's, named by the topic's id.
+    """
+    noted = checkpoint.glob("*/commits/[0-9]*")
     return max((int(file.name) for file in noted if file.name.isdecimal()), default=-1)
 
 
