@@ -79,7 +79,7 @@ def test_of_two_that_take_over_at_once_one_is_refused(s3: SmallS3) -> None:
 
 
 def test_a_lease_is_renewed_and_one_that_was_taken_is_lost(s3: SmallS3) -> None:
-    with lease(s3, "jr_1", ttl=3.0) as first:
+    with lease(s3, "jr_1", ttl=1.2) as first:
         until(lambda: s3.writes >= 4)
         first.check()
         other = lease(s3, "jr_2", ended=("jr_1",))
@@ -92,7 +92,7 @@ def test_a_lease_is_renewed_and_one_that_was_taken_is_lost(s3: SmallS3) -> None:
 
 
 def test_a_run_that_cannot_renew_stops_before_its_lease_can_be_taken(s3: SmallS3) -> None:
-    with lease(s3, "jr_1", ttl=3.0) as first:
+    with lease(s3, "jr_1", ttl=1.2) as first:
         s3.is_down = True
         with pytest.raises(JobError, match="has lost the lake"):
             until(lambda: first.check() is not None)
