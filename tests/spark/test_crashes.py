@@ -148,7 +148,9 @@ def test_a_begun_batch_whose_config_is_gone_says_so(
     assert refused.value.code == "LAK030"
 
 
-@pytest.mark.parametrize("point", ["after-record", "after-ledger"])
+@pytest.mark.parametrize(
+    "point", [pytest.param("after-record", marks=pytest.mark.slow), "after-ledger"]
+)
 def test_a_begun_batch_that_cannot_be_finished_is_taken_again_when_asked(
     begun: SmallLake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, point: str
 ) -> None:

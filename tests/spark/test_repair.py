@@ -112,6 +112,7 @@ def test_a_patch_replaces_a_field_before_it_is_read(lake: SmallLake) -> None:
         ask(lake, "replay", 3, patch={"agee": None})
 
 
+@pytest.mark.slow
 def test_a_row_that_failed_three_times_is_left_out(lake: SmallLake) -> None:
     for number in range(1, 4):
         assert ask(lake, "replay", number).counts["tried"] == 4
@@ -129,7 +130,14 @@ def test_a_discarded_row_is_not_replayed(lake: SmallLake) -> None:
     assert ask(lake.under(LENIENT), "replay", 3).counts["tried"] == 3
 
 
-@pytest.mark.parametrize("point", ["after-record", "after-quarantine", "after-ledger"])
+@pytest.mark.parametrize(
+    "point",
+    [
+        pytest.param("after-record", marks=pytest.mark.slow),
+        "after-quarantine",
+        pytest.param("after-ledger", marks=pytest.mark.slow),
+    ],
+)
 def test_a_release_that_failed_is_finished(
     lake: SmallLake, point: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
