@@ -210,6 +210,7 @@ def test_an_older_checkpoint_with_a_larger_trigger_loses_nothing(feed: Feed) -> 
     assert keys(feed)[-1] == 9
 
 
+@pytest.mark.slow
 def test_a_topic_made_anew_begins_again(feed: Feed) -> None:
     feed.send(*inserts(1, 2))
     assert feed.run() is None

@@ -120,6 +120,7 @@ def test_a_begun_batch_keeps_its_config_and_the_next_takes_the_new_one(
     assert changed.quarantine()[-1]["id"] == 7
 
 
+@pytest.mark.slow
 def test_a_batch_that_was_not_begun_takes_the_new_config(
     begun: SmallLake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -176,6 +176,7 @@ def test_a_rebuild_mends_history_and_is_silent_when_it_is_right(lake: SmallLake)
     assert lake.timeline() == right
 
 
+@pytest.mark.slow
 def test_a_rebuild_takes_the_new_config(lake: SmallLake) -> None:
     tracked = lake.under(
         CONFIG.replace("primary_key: id", "primary_key: id\n    history: {ignore_columns: [age]}")
