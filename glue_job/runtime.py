@@ -44,7 +44,6 @@ def run(arguments: Arguments) -> int:
         spark = session.start(
             arguments.job_name, jars=arguments.spark_jars, local_cores=arguments.local_cores
         )
-        held.callback(spark.stop)
         if lock is not None:
             lock.note_jvm(session.java_pid(spark))
         return _run(arguments, spark, held)
@@ -90,7 +89,11 @@ def _run(arguments: Arguments, spark: SparkSession, held: ExitStack) -> int:
                 mailbox,
             )
         )
-    _supervise(streams, mailbox, stop, arguments.stop_file, guard)
+    try:
+        _supervise(streams, mailbox, stop, arguments.stop_file, guard)
+    finally:
+        # What holds the lake is given back after this: nothing writes any more then.
+        spark.stop()
     return 0
 
 

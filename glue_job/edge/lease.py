@@ -52,9 +52,13 @@ class LakeLock:
                 why=owner,
                 fix="wait until it has ended, or stop it (the local stack: cdcctl local down)",
             ) from error
-        self._file = file
         file.seek(0)
-        _outlive_jvm(self._lake, file.read())
+        try:
+            _outlive_jvm(self._lake, file.read())
+        except JobError:
+            file.close()
+            raise
+        self._file = file
         self._note()
         return self
 
