@@ -15,6 +15,7 @@ from functools import reduce
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from glue_job.contract.lake import RELEASES
 from glue_job.contract.model import Table, Transform
 from glue_job.errors import JobError
 from glue_job.pipeline.batch import fill_chains, release, would_fail
@@ -26,7 +27,6 @@ from glue_job.table import TableJob
 
 MOST_ATTEMPTS = 3
 """A row that was tried so often without success is left out unless it is named."""
-_SOURCE = "release"
 
 
 def answer(job: TableJob, request: Request) -> Answer:
@@ -55,7 +55,7 @@ def _replay(job: TableJob, request: Request) -> Answer:
             why=f"it has {', '.join(job.table.column_names)}",
             fix="patch one of these columns",
         )
-    application = f"{_SOURCE}/{request.id}"
+    application = f"{RELEASES}{request.id}"
     begun = job.lake.recorded(application, 0)
     version = (
         int(begun.batch.source.rpartition("@")[2])

@@ -78,8 +78,9 @@ class TableStream:
                 gone; LAK022 a batch that was begun cannot be read again.
         """
         job = self.job.in_session(self._own_session)
-        # What a batch that failed has written is known to the batch log only.
-        job.lake.load_records()
+        if self._failures:
+            # What a batch that failed has written is known to the batch log only.
+            job.lake.load_records()
         topic = self._topic.describe()
         self._topic_id = topic.topic_id
         self._finish_begun(job, topic)

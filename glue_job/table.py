@@ -40,7 +40,7 @@ class TableJob:
         consent: Consent | None = None,
         guard: Callable[[], None] = lambda: None,
     ) -> None:
-        """Name the table; `open` reads and makes what is needed.
+        """Name the table; `refuse_contradictions` reads its lake, `open` makes what is missing.
 
         `guard` raises when this process may not write the lake any more.
         """
@@ -62,7 +62,7 @@ class TableJob:
         return self
 
     def refuse_contradictions(self, *, rebuilds: bool = False) -> None:
-        """Raise when this config cannot go on with the history that the lake holds.
+        """Read the batch log; raise when this config cannot go on with what the lake holds.
 
         Raises:
             JobError: LAK010 other types, LAK011 another key, LAK012 other ignored columns; a
@@ -101,10 +101,9 @@ class TableJob:
         return f"{self.paths.delta}/_configs/{config_hash}.yaml"
 
     def open(self) -> None:
-        """Make the tables that are missing, add new columns, and read the batch log."""
+        """Make the tables that are missing, and add new columns."""
         self.lake.create()
         self.lake.evolve()
-        self.lake.load_records()
         kept = self._kept(self._config_hash)
         if read_text(self.spark, kept) is None:
             write_text(self.spark, kept, self._config_text)

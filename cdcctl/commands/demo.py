@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cdcctl.commands.options import DEFAULT_CONFIG, ConfigOption, OutputOption
+from cdcctl.commands.options import DEFAULT_CONFIG, ArtifactsOption, ConfigOption, OutputOption
 from cdcctl.errors import ExitCode
 from cdcctl.ui import output
 from cdcctl.ui.output import OutputFormat
@@ -24,10 +24,7 @@ def demo(
     directory: Annotated[
         Path, typer.Option("--dir", help="Folder of the demo; its lake stays for looking.")
     ] = DEFAULT_DEMO_DIR,
-    artifacts: Annotated[
-        Path | None,
-        typer.Option("--artifacts", help="A folder with the jars, for a machine without network."),
-    ] = None,
+    artifacts: ArtifactsOption = None,
     rows: Annotated[
         int, typer.Option("--rows", min=1, help="Inserts, updates and deletes to write.")
     ] = 2_000,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,17 +11,20 @@ from cdcctl.commands.lake_options import lake_request
 from cdcctl.commands.options import (
     DEFAULT_CONFIG,
     DEFAULT_LOCAL_DIR,
+    ArtifactsOption,
     ConfigOption,
+    DryRunOption,
     LakeOption,
     LocalDirOption,
     LocalOption,
     OutputOption,
+    YesOption,
 )
+from cdcctl.commands.repairs import TimeoutOption, carry_out
 from cdcctl.errors import ExitCode
 from cdcctl.operations.history import HistoryRequest, show_history
 from cdcctl.ui import output
 from cdcctl.ui.output import OutputFormat
-from cdcctl.ui.progress import open_progress
 
 app = typer.Typer(help="What a row was, from when until when.", no_args_is_help=True)
 
@@ -87,24 +89,16 @@ def rebuild(
     table: Annotated[str, typer.Argument(metavar="TABLE", help="A source table.")],
     local: LocalOption = False,
     lake: LakeOption = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only count what would be written.")
-    ] = False,
-    timeout: Annotated[
-        float, typer.Option("--timeout", help="Seconds to wait for a running job's answer.")
-    ] = 3600.0,
-    artifacts: Annotated[
-        Path | None,
-        typer.Option("--artifacts", help="Folder with the jars, instead of a download."),
-    ] = None,
+    yes: YesOption = False,
+    dry_run: DryRunOption = False,
+    timeout: TimeoutOption = 3600.0,
+    artifacts: ArtifactsOption = None,
     output_format: OutputOption = OutputFormat.table,
     config: ConfigOption = DEFAULT_CONFIG,
     local_dir: LocalDirOption = DEFAULT_LOCAL_DIR,
 ) -> None:
     """Fold a table again from its change ledger under the current config."""
-    from cdcctl.operations.repair import RepairRequest, repair
-    from cdcctl.ui import repair as view
+    from cdcctl.operations.repair import RepairRequest
 
     confirm(
         f"Rewrite the history of {table} from its change ledger?",
@@ -113,16 +107,14 @@ def rebuild(
         what=f"rebuilding {table} needs a confirmation",
         fix=f"cdcctl history rebuild {table} ... --yes, or --dry-run to count the differences",
     )
-    with open_progress() as progress:
-        report = repair(
-            RepairRequest(
-                lake=lake_request(config, lake, local, local_dir),
-                kind="rebuild",
-                table=table,
-                dry_run=dry_run,
-                timeout_seconds=timeout,
-                artifacts=artifacts,
-            ),
-            progress,
-        )
-    output.write(view.repair_document(report), output_format, lambda: view.show_repair(report))
+    carry_out(
+        RepairRequest(
+            lake=lake_request(config, lake, local, local_dir),
+            kind="rebuild",
+            table=table,
+            dry_run=dry_run,
+            timeout_seconds=timeout,
+            artifacts=artifacts,
+        ),
+        output_format,
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -12,9 +12,11 @@ from cdcctl.commands.confirmation import confirm
 from cdcctl.commands.options import (
     DEFAULT_CONFIG,
     DEFAULT_LOCAL_DIR,
+    ArtifactsOption,
     ConfigOption,
     LocalDirOption,
     OutputOption,
+    YesOption,
 )
 from cdcctl.errors import ExitCode
 from cdcctl.ui import output
@@ -26,11 +28,6 @@ app = typer.Typer(
     help="The pipeline on this machine: PostgreSQL, Kafka, a capture, the job, Delta Lake.",
     no_args_is_help=True,
 )
-
-ArtifactsOption = Annotated[
-    Path | None,
-    typer.Option("--artifacts", help="A folder with the jars, for a machine without network."),
-]
 
 
 class Deletes(StrEnum):
@@ -55,28 +52,25 @@ class Booleans(StrEnum):
     letters = "letters"
 
 
+def _tables_option(name: str, meaning: str) -> Any:
+    return typer.Option(name, metavar="TABLE", help=meaning)
+
+
 AllowQuarantineOption = Annotated[
     list[str] | None,
-    typer.Option(
-        "--allow-quarantine",
-        metavar="TABLE",
-        help="Let this table's batches pass the circuit breaker.",
-    ),
+    _tables_option("--allow-quarantine", "Let this table's batches pass the circuit breaker."),
 ]
 AcceptLostOption = Annotated[
     list[str] | None,
-    typer.Option(
+    _tables_option(
         "--accept-lost-offsets",
-        metavar="TABLE",
-        help="Let this table go on where messages are gone that it has not read.",
+        "Let this table go on where messages are gone that it has not read.",
     ),
 ]
 RetakeOption = Annotated[
     list[str] | None,
-    typer.Option(
-        "--retake",
-        metavar="TABLE",
-        help="Take a batch of this table that was begun again, under the current config.",
+    _tables_option(
+        "--retake", "Take a batch of this table that was begun again, under the current config."
     ),
 ]
 
@@ -196,7 +190,7 @@ def status(
 @app.command("reset", epilog="Example: cdcctl local reset --yes")
 def reset(
     local_dir: LocalDirOption = DEFAULT_LOCAL_DIR,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: YesOption = False,
 ) -> None:
     """Stop the stack and remove its data: database, topics, lake, checkpoints."""
     from cdcctl.local.layout import StackDirectory

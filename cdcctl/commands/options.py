@@ -27,4 +27,10 @@ LocalDirOption = Annotated[
     Path,
     typer.Option("--dir", help="Folder of the local stack.", envvar="CDCCTL_LOCAL_DIR"),
 ]
+ArtifactsOption = Annotated[
+    Path | None,
+    typer.Option("--artifacts", help="A folder with the jars, for a machine without network."),
+]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only say what would happen.")]
 DEFAULT_LOCAL_DIR = Path(".cdcctl/local")

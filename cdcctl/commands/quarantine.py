@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -13,12 +13,16 @@ from cdcctl.commands.lake_options import lake_request, since_moment
 from cdcctl.commands.options import (
     DEFAULT_CONFIG,
     DEFAULT_LOCAL_DIR,
+    ArtifactsOption,
     ConfigOption,
+    DryRunOption,
     LakeOption,
     LocalDirOption,
     LocalOption,
     OutputOption,
+    YesOption,
 )
+from cdcctl.commands.repairs import TimeoutOption, carry_out
 from cdcctl.errors import ExitCode
 from cdcctl.operations.export import ExportFormat, ExportRequest, export_quarantine
 from cdcctl.operations.quarantine import (
@@ -31,10 +35,6 @@ from cdcctl.operations.quarantine import (
 )
 from cdcctl.ui import console, output
 from cdcctl.ui.output import OutputFormat
-from cdcctl.ui.progress import open_progress
-
-if TYPE_CHECKING:
-    from cdcctl.operations.repair import RepairReport, RepairRequest
 
 app = typer.Typer(
     help="Refused rows: what failed and why. Personal data is masked unless --reveal.",
@@ -195,13 +195,6 @@ IdOption = Annotated[
     list[str] | None,
     typer.Option("--id", metavar="P:O", help="One row, by partition and offset; repeatable."),
 ]
-DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only say what would happen.")]
-TimeoutOption = Annotated[
-    float, typer.Option("--timeout", help="Seconds to wait for a running job's answer.")
-]
-ArtifactsOption = Annotated[
-    Path | None, typer.Option("--artifacts", help="Folder with the jars, instead of a download.")
-]
 
 
 @app.command(
@@ -233,9 +226,8 @@ def replay(
 ) -> None:
     """Try open rows again under the current config; what passes keeps its place at the source."""
     from cdcctl.operations.repair import RepairRequest
-    from cdcctl.ui import repair as view
 
-    report = _repaired(
+    report = carry_out(
         RepairRequest(
             lake=lake_request(config, lake, local, local_dir),
             kind="replay",
@@ -249,9 +241,9 @@ def replay(
             dry_run=dry_run,
             timeout_seconds=timeout,
             artifacts=artifacts,
-        )
+        ),
+        output_format,
     )
-    output.write(view.repair_document(report), output_format, lambda: view.show_repair(report))
     if not report.counts.get("tried") and not dry_run:
         raise typer.Exit(ExitCode.NOT_FOUND)
     if report.counts.get("quarantined") and not dry_run:
@@ -271,7 +263,7 @@ def discard(
     rule: RuleOption = None,
     since: SinceOption = None,
     ids: IdOption = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: YesOption = False,
     dry_run: DryRunOption = False,
     timeout: TimeoutOption = 600.0,
     artifacts: ArtifactsOption = None,
@@ -281,7 +273,6 @@ def discard(
 ) -> None:
     """Give open rows up: they stay in quarantine, and are never replayed."""
     from cdcctl.operations.repair import RepairRequest
-    from cdcctl.ui import repair as view
 
     confirm(
         f"Give up the open rows of {table} that match?",
@@ -290,7 +281,7 @@ def discard(
         what=f"discarding rows of {table} needs a confirmation",
         fix=f"cdcctl quarantine discard {table} ... --yes, or --dry-run to count them",
     )
-    report = _repaired(
+    report = carry_out(
         RepairRequest(
             lake=lake_request(config, lake, local, local_dir),
             kind="discard",
@@ -302,15 +293,8 @@ def discard(
             dry_run=dry_run,
             timeout_seconds=timeout,
             artifacts=artifacts,
-        )
+        ),
+        output_format,
     )
-    output.write(view.repair_document(report), output_format, lambda: view.show_repair(report))
     if not report.counts.get("discarded"):
         raise typer.Exit(ExitCode.NOT_FOUND)
-
-
-def _repaired(request: RepairRequest) -> RepairReport:
-    from cdcctl.operations.repair import repair
-
-    with open_progress() as progress:
-        return repair(request, progress)

@@ -15,7 +15,6 @@ from glue_job.requests import Answer, Request
 if TYPE_CHECKING:
     from cdcctl.operations.configuration import LoadedConfig
     from cdcctl.ui.progress import Progress
-    from glue_job.table import TableJob
 
 
 @contextmanager
@@ -51,14 +50,8 @@ def answer_here(
         progress.step(f"{request.kind} of {request.table}")
         job = table_job(spark, lake, config, request.table)
         job.refuse_contradictions(rebuilds=request.kind == "rebuild")
-        _open(job, request)
+        if not request.dry_run:
+            job.open()
         return answer(job, request)
     finally:
         spark.stop()
-
-
-def _open(job: TableJob, request: Request) -> None:
-    if request.dry_run:
-        job.lake.load_records()
-    else:
-        job.open()

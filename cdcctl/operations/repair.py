@@ -58,6 +58,7 @@ class RepairReport:
 
 def repair(request: RepairRequest, progress: Progress) -> RepairReport:
     """Do it here when no process owns the lake, else leave the request for its owner and wait."""
+    from cdcctl.local.layout import write_whole
     from cdcctl.local.repairs import answer_here, owned
 
     opened = open_requested_lake(request.lake)
@@ -70,10 +71,11 @@ def repair(request: RepairRequest, progress: Progress) -> RepairReport:
         return _report(request, asked, answer, opened.warnings)
     box = lake / "requests"
     with owned(lake, f"cdcctl {request.kind}") as lock:
-        _write_whole(box / f"{asked.id}.json", asked.as_json())
+        box.mkdir(exist_ok=True)
+        write_whole(box / f"{asked.id}.json", asked.as_json())
         if lock is not None:
             answer = answer_here(lake, config, request.artifacts, asked, progress, lock)
-            _write_whole(box / f"{asked.id}{ANSWER}", answer.as_json())
+            write_whole(box / f"{asked.id}{ANSWER}", answer.as_json())
         else:
             answer = _awaited(box, asked, request.timeout_seconds, progress)
     return _report(request, asked, answer, opened.warnings)
@@ -170,10 +172,3 @@ def _report(
         answer.still_failing,
         warnings,
     )
-
-
-def _write_whole(file: Path, text: str) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    draft = file.with_name(f".{file.name}.draft")
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(file)

@@ -10,6 +10,7 @@ from cdcctl.errors import CdcctlError, ExitCode
 from cdcctl.lake.reader import ROWS, LakeTable
 from cdcctl.lake.sql import identifier
 from cdcctl.operations.lakes import LakeRequest, OpenedLake, open_requested_lake
+from glue_job.contract.lake import key_of_ledger
 
 CHECKS = {
     "I1": "at most one current row a key",
@@ -18,7 +19,6 @@ CHECKS = {
     "I4": "an interval ends where the next begins, or at a delete",
 }
 _LEDGER = "ledger_rows"
-_LINKED = "_linked_"
 
 
 @dataclass(frozen=True)
@@ -93,9 +93,9 @@ def verify_history(request: VerifyRequest) -> VerifyReport:
 def _key_columns(opened: OpenedLake, name: str, ledger: LakeTable | None) -> Sequence[str]:
     """Take the key that the lake was written with, which its ledger tells."""
     if ledger is not None:
-        linked = [each for each in ledger.columns if each.startswith(_LINKED)]
-        if linked:
-            return [each.removeprefix(_LINKED) for each in linked]
+        key = key_of_ledger(ledger.columns)
+        if key:
+            return key
     table = opened.table(name)
     if table is None:
         raise CdcctlError(

@@ -14,8 +14,8 @@ from cdcctl.lake.sql import Value
 from cdcctl.operations.keys import read_key, where_key
 from cdcctl.operations.lakes import LakeRequest, OpenedLake, open_requested_lake
 from cdcctl.operations.privacy import Privacy
+from glue_job.contract.lake import LINKED
 
-_LINKED = "_linked_"
 _POSITION = "_time, _sequenced, _lsn, _record_id, _emitted_at, _release, _partition, _offset"
 _UNREADABLE = ("BAD_JSON", "BAD_ENVELOPE")
 
@@ -145,7 +145,7 @@ def _accepted(
 
 def _event(row: Row, applied_by: Mapping[tuple[str, int], int], privacy: Privacy) -> Event:
     present = row["_present"] or ()
-    linked = {name.removeprefix(_LINKED): v for name, v in row.items() if name.startswith(_LINKED)}
+    linked = {name.removeprefix(LINKED): v for name, v in row.items() if name.startswith(LINKED)}
     has_link = any(value is not None for value in linked.values())
     return Event(
         time=row["_time"],

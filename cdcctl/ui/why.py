@@ -10,6 +10,7 @@ from cdcctl.operations.why import Event, WhyReport
 from cdcctl.ui import tables
 from cdcctl.ui.output import Document
 from cdcctl.ui.tables import Heading, spelled
+from glue_job.contract.lake import RELEASES
 
 _STYLES = {"applied": "green", "quarantined": "bold red", "superseded": "yellow"}
 
@@ -90,6 +91,6 @@ def _outcome(event: Event) -> Text:
     text = event.outcome
     if event.failed_rules:
         text = f"{event.status}: {', '.join(event.failed_rules)}"
-    elif (event.application_id or "").startswith("release/"):
+    elif (event.application_id or "").startswith(RELEASES):
         text += ", released"
     return Text(text, style=_STYLES.get(event.outcome, ""))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 OUTCOMES = (
@@ -89,6 +90,12 @@ CHANGE_COLUMNS = {
 `_kind` is one of `pipeline.entries`; `_outcome` is what the event did when its batch was written.
 """
 
+LINKED = "_linked_"
+"""Before a key column's name: the ledger's column for the other key of a key change."""
+
+RELEASES = "release/"
+"""Before a request's id: the application id of a release from quarantine."""
+
 METRIC_COLUMNS = {
     "table_name": "string",
     "batch_id": "bigint",
@@ -159,3 +166,8 @@ class LakePaths:
     def quarantine(self, table: str) -> str:
         """Give the quarantine table of a source table."""
         return f"{self.quarantine_root}/{table}"
+
+
+def key_of_ledger(columns: Iterable[str]) -> list[str]:
+    """Tell the key that a change ledger was made for from its columns."""
+    return [name.removeprefix(LINKED) for name in columns if name.startswith(LINKED)]

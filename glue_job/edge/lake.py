@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
-from functools import reduce
+from functools import cached_property, reduce
 
 from delta.tables import DeltaMergeBuilder, DeltaTable
 from pyspark.sql import Column, DataFrame, SparkSession
@@ -21,7 +21,9 @@ from glue_job.contract.lake import (
     METRIC_COLUMNS,
     OUTCOMES,
     QUARANTINE_COLUMNS,
+    RELEASES,
     LakePaths,
+    key_of_ledger,
 )
 from glue_job.contract.model import Table
 from glue_job.edge import delta
@@ -125,7 +127,7 @@ class TableLake:
                     )
                 )
         ledger = delta.columns_of(self.spark, self.paths.changes(self.table.name))
-        key = [name.removeprefix("_linked_") for name in ledger if name.startswith("_linked_")]
+        key = key_of_ledger(ledger)
         if sorted(key) != sorted(self.table.primary_key):
             held_key, wanted_key = ", ".join(key), ", ".join(self.table.primary_key)
             found.append(
@@ -191,12 +193,9 @@ class TableLake:
     def next_release(self, application_id: str) -> int:
         """Number the releases of the table, from 1; one that was begun keeps its number."""
         begun = sorted(
-            (record.batch.processed_at, key)
-            for key in self._recorded
-            if key[0].startswith("release/")
-            for record in (self._recorded[key],)
+            (record.batch.processed_at, name) for (name, _), record in self._recorded.items()
         )
-        names = [key[0] for _, key in begun]
+        names = [name for _, name in begun if name.startswith(RELEASES)]
         return names.index(application_id) + 1 if application_id in names else len(names) + 1
 
     def _remember(self, recorded: Recorded) -> None:
@@ -257,8 +256,15 @@ class TableLake:
     def history(self) -> DataFrame:
         """Give the SCD2 rows, with the columns that the config has and the table has not yet."""
         rows = self._read_evolved(self.paths.history(self.table.name), self.history_columns())
-        names = F.array(*map(F.lit, self.data_columns())).cast("array<string>")
-        return rows.withColumn("_unknown", F.array_intersect("_unknown", names))
+        if not self._other_columns:
+            return rows
+        return rows.withColumn("_unknown", F.array_except("_unknown", _names(self._other_columns)))
+
+    @cached_property
+    def _other_columns(self) -> tuple[str, ...]:
+        """Name the columns of history that this config has not: its rows do not know them."""
+        held = delta.columns_of(self.spark, self.paths.history(self.table.name))
+        return tuple(name for name in held if name not in self.history_columns())
 
     def _read_evolved(self, path: str, columns: dict[str, str]) -> DataFrame:
         return _with_columns(delta.read(self.spark, path), columns)
@@ -405,16 +411,10 @@ class TableLake:
             batch: the batch that asks.
             only_current: no closed row is addressed, so that Delta reads the current ones only.
         """
-        path = self.paths.history(self.table.name)
-        # What the table has and this config has not, its rows do not know.
-        others = [name for name in delta.columns_of(self.spark, path) if self._is_other(name)]
-        unknown = F.array_union("_unknown", F.array(*map(F.lit, others)).cast("array<string>"))
-        rows = difference.withColumns(
-            {
-                "_ingested_at": F.lit(batch.processed_at),
-                "_unknown": unknown if others else F.col("_unknown"),
-            }
-        )
+        rows = difference.withColumn("_ingested_at", F.lit(batch.processed_at))
+        if self._other_columns:
+            unknown = F.array_union("_unknown", _names(self._other_columns))
+            rows = rows.withColumn("_unknown", unknown)
         address = [
             f"t.`{name}` = s.`{name}`" for name in (*self.table.primary_key, "_effective_from")
         ]
@@ -423,7 +423,7 @@ class TableLake:
         values: dict[str, str | Column] = {
             f"`{name}`": F.col(f"s.`{name}`") for name in self.history_columns()
         }
-        target = DeltaTable.forPath(self.spark, path)
+        target = DeltaTable.forPath(self.spark, self.paths.history(self.table.name))
         merge = (
             target.alias("t")
             .merge(rows.alias("s"), " AND ".join(address))
@@ -444,9 +444,6 @@ class TableLake:
         """Give the write id in a table that all tables write to."""
         return WriteId(f"{batch.application_id}/{self.table.name}", batch.batch_id)
 
-    def _is_other(self, name: str) -> bool:
-        return name not in self.history_columns()
-
     def evolve(self) -> None:
         """Add the columns that the config has and the tables have not.
 
@@ -457,7 +454,7 @@ class TableLake:
         held = delta.columns_of(self.spark, history)
         added = [name for name in self.data_columns() if name not in held]
         if added and not delta.is_untouched(self.spark, history):
-            names = F.array(*map(F.lit, added)).cast("array<string>")
+            names = _names(added)
             DeltaTable.forPath(self.spark, history).update(
                 F.col("_is_current") & (F.size(F.array_except(names, F.col("_unknown"))) > 0),
                 {"_unknown": F.array_union(F.col("_unknown"), names)},
@@ -493,6 +490,10 @@ class TableLake:
             for name, kind in columns.items()
         ]
         delta.append(frame.select(*typed), path, write)
+
+
+def _names(columns: Iterable[str]) -> Column:
+    return F.array(*map(F.lit, columns)).cast("array<string>")
 
 
 def _write_id(batch: Batch) -> WriteId:

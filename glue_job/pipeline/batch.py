@@ -12,7 +12,7 @@ from glue_job.contract.lake import OUTCOMES
 from glue_job.contract.model import Pipeline, Table
 from glue_job.errors import JobError
 from glue_job.pipeline.breaker import stop_if_tripped
-from glue_job.pipeline.entries import seeds, to_entries
+from glue_job.pipeline.entries import linked, seeds, to_entries
 from glue_job.pipeline.envelope import SEPARATOR, SourceNames, parse_envelope
 from glue_job.pipeline.masking import mask_refused
 from glue_job.pipeline.quality import accepted, check_rules, refused
@@ -183,7 +183,7 @@ def _write_batch(
     shape = _shape(summary, before)
     sparse_moves = before.sparse_moves or summary.watermark.sparse_moves
     past, existing = _known(
-        entries, batch, table, edge, in_order=shape.in_order, linked=sparse_moves
+        entries, batch, table, edge, in_order=shape.in_order, chained=sparse_moves
     )
     together = entries.unionByName(past.withColumn("_is_new", F.lit(False)))
     if sparse_moves:
@@ -280,7 +280,7 @@ def _known(
     edge: BatchEdge,
     *,
     in_order: bool,
-    linked: bool,
+    chained: bool,
 ) -> tuple[DataFrame, DataFrame]:
     """Give the past entries of the touched keys, and their rows of history."""
     key = list(table.primary_key)
@@ -289,7 +289,7 @@ def _known(
         current = edge.history().filter("_is_current").join(touched, key, "left_semi")
         return seeds(current, table), current
     ledger = edge.other_entries(batch)
-    if linked:
+    if chained:
         touched = _reachable(touched, ledger, entries, table)
     columns = [name for name in entries.columns if name != "_is_new"]
     past = ledger.join(touched, key, "left_semi").select(*columns)
@@ -302,8 +302,8 @@ def _reachable(
     """Add the keys that depend on touched ones through key changes with absent fields."""
     key = list(table.primary_key)
     edges = (
-        ledger.filter(F.col(f"_linked_{key[0]}").isNotNull() & (F.size("_absent") > 0))
-        .select(*key, *[f"_linked_{name}" for name in key])
+        ledger.filter(F.col(linked(key[0])).isNotNull() & (F.size("_absent") > 0))
+        .select(*key, *map(linked, key))
         .distinct()
         .persist()
     )
@@ -312,7 +312,7 @@ def _reachable(
         size = reached.count()
         while True:
             neighbours = edges.join(reached, key, "left_semi").select(
-                *[F.col(f"_linked_{name}").alias(name) for name in key]
+                *[F.col(linked(name)).alias(name) for name in key]
             )
             reached = reached.unionByName(neighbours).distinct().localCheckpoint()
             grown = reached.count()

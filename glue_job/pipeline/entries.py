@@ -5,6 +5,7 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from glue_job.contract.lake import LINKED
 from glue_job.contract.model import Table
 
 UPSERT, DELETE, LOAD, MOVED_OUT, MOVED_IN, SEED = (
@@ -18,7 +19,7 @@ COORDINATES = ("_topic", "_topic_id", "_partition", "_offset")
 
 def linked(name: str) -> str:
     """Name the column that holds the other key of a key change."""
-    return f"_linked_{name}"
+    return f"{LINKED}{name}"
 
 
 def entry_columns(table: Table) -> tuple[str, ...]:

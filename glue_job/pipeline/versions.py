@@ -44,8 +44,9 @@ def place(entries: DataFrame, table: Table, shape: Shape) -> DataFrame:
         The entries and `_place` (a struct that orders the events of a key; equal for deliveries of
         one event), `_effective` (timestamp), `_is_copy` (another delivery gives the event its
         values), `_known` (the event had been delivered before this batch), `_shown` (the entry is
-        ever visible), `_next_change` and `_next_old_change` (when the next change of the key takes
-        effect, and the next that was known before this batch; NULL where no load can be hidden).
+        ever visible); unless the shape rules out that a load is hidden, `_next_change` and
+        `_next_old_change` (when the next change of the key takes effect, and the next that was
+        known before this batch).
     """
     key = Window.partitionBy(*table.primary_key)
     located = (_by_emission if shape.anchored else _by_own_time)(entries, table)
@@ -61,8 +62,6 @@ def place(entries: DataFrame, table: Table, shape: Shape) -> DataFrame:
             "*",
             F.lit(False).alias("_known"),
             (own & ~F.coalesce(overtaken, F.lit(False))).alias("_shown"),
-            F.lit(None).cast("timestamp").alias("_next_change"),
-            F.lit(None).cast("timestamp").alias("_next_old_change"),
         )
     deliveries = Window.partitionBy(*table.primary_key, "_place")
     later = _earlier(key.orderBy(F.col("_place").desc()))
