@@ -71,6 +71,13 @@ MOVABLE_VALUES = {
     "--timeout": "--timeout",
     "--lake": "--lake",
     "--dir": "--dir",
+    "-s": "--stack",
+    "--stack": "--stack",
+    "-r": "--region",
+    "--region": "--region",
+    "-p": "--profile",
+    "--profile": "--profile",
+    "--expected-account": "--expected-account",
 }
 """Options of commands that may also stand before the command; each takes a value."""
 
@@ -79,6 +86,7 @@ MOVABLE_FLAGS = ("-y", "--yes", "--local", "--dry-run")
 GLOBAL_OPTIONS = (
     ("-c, --config FILE", "default config/tables.yaml"),
     ("-o, --output FORMAT", "table, json, jsonl or csv, where data is read"),
+    ("-s, --stack NAME", "the stack on AWS; also -r REGION, -p PROFILE"),
     ("-q, --quiet", "no progress"),
     ("--no-color", "no colour, as with NO_COLOR=1"),
     ("--no-input", "never ask; exit 10 instead"),

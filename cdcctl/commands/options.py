@@ -34,3 +34,20 @@ ArtifactsOption = Annotated[
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only say what would happen.")]
 DEFAULT_LOCAL_DIR = Path(".cdcctl/local")
+StackOption = Annotated[
+    str | None, typer.Option("--stack", "-s", help="The pipeline's stack.", envvar="CDCCTL_STACK")
+]
+RegionOption = Annotated[
+    str | None, typer.Option("--region", "-r", help="The AWS region.", envvar="CDCCTL_REGION")
+]
+ProfileOption = Annotated[
+    str | None, typer.Option("--profile", "-p", help="The AWS profile.", envvar="CDCCTL_PROFILE")
+]
+ExpectedAccountOption = Annotated[
+    str | None,
+    typer.Option(
+        "--expected-account",
+        help="Refuse to work on another account.",
+        envvar="CDCCTL_EXPECTED_ACCOUNT",
+    ),
+]

@@ -1,0 +1,193 @@
+"""AWS's errors as the tool's one error: AWS's own words, the request id, and what to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from botocore import exceptions as boto
+
+from cdcctl.aws.causes import hint_for
+from cdcctl.errors import CdcctlError, ExitCode
+
+_EXPIRED = {
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "RequestExpired",
+    "InvalidClientTokenId",
+    "UnrecognizedClientException",
+    "SignatureDoesNotMatch",
+    "InvalidAccessKeyId",
+    "AuthFailure",
+}
+_DENIED = {
+    "AccessDenied",
+    "AccessDeniedException",
+    "UnauthorizedOperation",
+    "AuthorizationError",
+    "AccessDeniedFault",
+    "KMSAccessDeniedFault",
+    "403",
+    "Forbidden",
+}
+_TRANSIENT = {
+    "Throttling",
+    "ThrottlingException",
+    "ThrottledException",
+    "RequestThrottled",
+    "RequestLimitExceeded",
+    "TooManyRequestsException",
+    "SlowDown",
+    "ServiceUnavailable",
+    "ServiceUnavailableException",
+    "InternalFailure",
+    "InternalError",
+    "InternalServerError",
+    "InternalServerException",
+    "InternalServiceException",
+    "RequestTimeout",
+    "500",
+    "502",
+    "503",
+    "504",
+}
+
+
+@dataclass(eq=False)
+class AwsError(CdcctlError):
+    """A call that AWS refused or that never reached it; `aws_code` is AWS's name for it."""
+
+    aws_code: str = ""
+    service: str = ""
+    operation: str = ""
+    is_transient: bool = False
+    """Whether the same call may succeed a little later."""
+    is_about_credentials: bool = False
+    """Whether signing in again mends it."""
+
+
+def translated(error: Exception, service: str, operation: str) -> AwsError:
+    """Give the tool's error for what botocore raised."""
+    action = f"{service}:{operation}"
+    if isinstance(error, boto.ClientError):
+        return _refused(error, service, operation)
+    if isinstance(error, (boto.NoCredentialsError, boto.PartialCredentialsError)):
+        return AwsError(
+            "AWS001",
+            "there are no AWS credentials",
+            why=str(error),
+            fix="aws sso login --profile NAME   then add --profile NAME, or export AWS_PROFILE",
+            exit_code=ExitCode.CREDENTIALS,
+            service=service,
+            operation=operation,
+            is_about_credentials=True,
+        )
+    if isinstance(error, (boto.ProfileNotFound, boto.ConfigNotFound)):
+        return AwsError(
+            "AWS001",
+            "the AWS profile cannot be used",
+            why=str(error),
+            fix="aws configure list-profiles   names those that are there",
+            exit_code=ExitCode.CREDENTIALS,
+            service=service,
+            operation=operation,
+        )
+    if isinstance(
+        error,
+        (
+            boto.TokenRetrievalError,
+            boto.SSOTokenLoadError,
+            boto.UnauthorizedSSOTokenError,
+            boto.CredentialRetrievalError,
+        ),
+    ):
+        return AwsError(
+            "AWS002",
+            "the AWS sign-in has expired",
+            why=str(error),
+            fix="aws sso login   and run the same command again; it goes on where it was",
+            exit_code=ExitCode.CREDENTIALS,
+            service=service,
+            operation=operation,
+            is_about_credentials=True,
+        )
+    if isinstance(error, boto.NoRegionError):
+        return AwsError(
+            "AWS003",
+            "no AWS region is chosen",
+            why=str(error),
+            fix="add --region NAME, or export CDCCTL_REGION",
+            exit_code=ExitCode.USAGE,
+            service=service,
+            operation=operation,
+        )
+    if isinstance(error, boto.ParamValidationError):
+        return AwsError(
+            "AWS007",
+            f"{action} was asked in a way AWS does not take",
+            why=str(error),
+            fix="report it: this is a fault of cdcctl",
+            service=service,
+            operation=operation,
+        )
+    return AwsError(
+        "AWS005",
+        f"AWS could not be reached for {action}",
+        why=str(error),
+        fix="check the network and the region, then run the same command again",
+        service=service,
+        operation=operation,
+        is_transient=isinstance(error, (boto.HTTPClientError, boto.ConnectionError)),
+    )
+
+
+def _refused(error: Any, service: str, operation: str) -> AwsError:
+    answer = error.response
+    aws_code = str(answer.get("Error", {}).get("Code", ""))
+    said = str(answer.get("Error", {}).get("Message", "") or aws_code)
+    metadata = answer.get("ResponseMetadata", {})
+    request_id = metadata.get("RequestId")
+    status = int(metadata.get("HTTPStatusCode", 0) or 0)
+    details: dict[str, Any] = {
+        "why": f"{said} ({service} {operation}, {aws_code}"
+        + (f", request {request_id})" if request_id else ")"),
+        "request_id": request_id,
+        "aws_code": aws_code,
+        "service": service,
+        "operation": operation,
+    }
+    if aws_code in _EXPIRED:
+        return AwsError(
+            "AWS002",
+            "AWS does not accept these credentials",
+            fix="aws sso login   (or renew the keys) and run the same command again",
+            exit_code=ExitCode.CREDENTIALS,
+            is_about_credentials=True,
+            **details,
+        )
+    if aws_code in _DENIED:
+        return AwsError(
+            "AWS004",
+            f"permission {service}:{_action(operation)} is missing",
+            fix=hint_for(said) or "cdcctl doctor --policy deployer   prints the policy it needs",
+            exit_code=ExitCode.CREDENTIALS,
+            **details,
+        )
+    if aws_code in _TRANSIENT or status >= 500:
+        return AwsError(
+            "AWS006",
+            f"AWS is busy: {service} {operation} was turned away again and again",
+            fix="wait a minute and run the same command again",
+            is_transient=True,
+            **details,
+        )
+    return AwsError(
+        "AWS008",
+        f"AWS refused {service} {operation}",
+        fix=hint_for(said) or "",
+        **details,
+    )
+
+
+def _action(operation: str) -> str:
+    return "".join(part.capitalize() for part in operation.split("_"))

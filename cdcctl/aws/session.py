@@ -1,0 +1,83 @@
+"""One AWS session: credentials, region, and the one way a call is made."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from cdcctl.aws.errors import translated
+
+_MAX_ATTEMPTS = 5
+
+
+class Aws:
+    """An account and region; every call goes through `call` or `pages`, from any thread."""
+
+    def __init__(
+        self,
+        region: str | None = None,
+        profile: str | None = None,
+        *,
+        connect_seconds: float = 5.0,
+        read_seconds: float = 60.0,
+        max_attempts: int = _MAX_ATTEMPTS,
+    ) -> None:
+        self._config = Config(
+            retries={"mode": "adaptive", "total_max_attempts": max_attempts},
+            connect_timeout=connect_seconds,
+            read_timeout=read_seconds,
+            user_agent_extra="cdcctl",
+        )
+        self._clients: dict[str, Any] = {}
+        self._lock = threading.Lock()
+        try:
+            self._session = boto3.Session(region_name=region, profile_name=profile)
+        except (BotoCoreError, ClientError) as error:
+            raise translated(error, "sts", "session") from error
+
+    def call(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
+        """Make one call, `operation` in snake case; raise AwsError when it fails."""
+        try:
+            answer: dict[str, Any] = getattr(self._client(service), operation)(**parameters)
+        except (BotoCoreError, ClientError) as error:
+            raise translated(error, service, operation) from error
+        return answer
+
+    def pages(
+        self, service: str, operation: str, key: str, **parameters: Any
+    ) -> Iterator[dict[str, Any]]:
+        """Give the items under `key` of every page of a listing."""
+        try:
+            for page in self._client(service).get_paginator(operation).paginate(**parameters):
+                yield from page.get(key) or ()
+        except (BotoCoreError, ClientError) as error:
+            raise translated(error, service, operation) from error
+
+    @cached_property
+    def account(self) -> str:
+        """Give the account's twelve digits, as STS tells them."""
+        return str(self.call("sts", "get_caller_identity")["Account"])
+
+    @cached_property
+    def region(self) -> str:
+        """Give the region; raise AwsError when none is chosen."""
+        try:
+            return str(self._client("sts").meta.region_name)
+        except BotoCoreError as error:
+            raise translated(error, "sts", "session") from error
+
+    def _client(self, service: str) -> Any:
+        # Making a client is not safe in threads; using one is (boto3 guide).
+        with self._lock:
+            if service not in self._clients:
+                self._clients[service] = self._session.client(
+                    service,  # type: ignore[call-overload]  # the stubs list literal names
+                    config=self._config,
+                )
+            return self._clients[service]
