@@ -52,6 +52,7 @@ COMMANDS = (
     ),
     Entry("metrics", "Data", "data quality of each batch", ("show", "tail")),
     Entry("history", "Data", "what a row was, from when until when", ("show", "verify", "rebuild")),
+    Entry("query", "Data", "a named question or a SELECT"),
     Entry("why", "Data", "every event of one row, and what became of it"),
     Entry(
         "local",

@@ -52,10 +52,13 @@ class Aws:
     def pages(
         self, service: str, operation: str, key: str, **parameters: Any
     ) -> Iterator[dict[str, Any]]:
-        """Give the items under `key` of every page of a listing."""
+        """Give the items under `key` (or `outer.inner`) of every page of a listing."""
         try:
             for page in self._client(service).get_paginator(operation).paginate(**parameters):
-                yield from page.get(key) or ()
+                held: Any = page
+                for part in key.split("."):
+                    held = held.get(part) or {}
+                yield from held
         except (BotoCoreError, ClientError) as error:
             raise translated(error, service, operation) from error
 

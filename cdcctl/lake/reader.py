@@ -218,7 +218,7 @@ def _forbidden(what: str, error: Exception) -> CdcctlError:
     return CdcctlError(
         "LAK004",
         f"{what} cannot be read",
-        why=_cause(error),
+        why=first_line(error),
         fix="run as a user who may read the lake's files",
         exit_code=ExitCode.CREDENTIALS,
     )
@@ -232,18 +232,18 @@ def _unreadable(name: str, path: str, error: Exception) -> CdcctlError:
         return CdcctlError(
             "LAK006",
             f"{name} ({path}) uses a Delta feature that cdcctl cannot read",
-            why=_cause(error),
+            why=first_line(error),
             fix="pip install --upgrade deltalake",
         )
     return CdcctlError(
         "LAK005",
         f"{name} ({path}) is damaged",
-        why=_cause(error),
+        why=first_line(error),
         fix="restore the missing or damaged file",
     )
 
 
-def _cause(error: Exception) -> str:
+def first_line(error: Exception) -> str:
     """Give the first line of what the engine says, without its stack."""
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}: {error.filename}"

@@ -9,9 +9,11 @@ from pathlib import Path
 from deltalake import CommitProperties, QueryBuilder, Transaction, write_deltalake
 
 from glue_job.contract.lake import (
+    BATCH_COLUMNS,
     CHANGE_COLUMNS,
     HISTORY_COLUMNS,
     METRIC_COLUMNS,
+    OUTCOMES,
     QUARANTINE_COLUMNS,
     LakePaths,
 )
@@ -97,6 +99,35 @@ def write_quarantine(lake: Path, rows: Sequence[Mapping[str, object]]) -> None:
     """Append refused rows of `vehicles`."""
     columns = VEHICLES | QUARANTINE_COLUMNS
     _append(LakePaths.below(str(lake)).quarantine("vehicles"), columns, rows)
+
+
+def write_refused(
+    lake: Path,
+    table: str,
+    columns: Mapping[str, str],
+    failures: Sequence[Mapping[str, str | None]],
+) -> None:
+    """Append one refused row, whose values are not known, to the quarantine of any table."""
+    row = {**refused(1, "2026-11-22T10:00:00Z", failures, "{}"), **dict.fromkeys(columns)}
+    path = LakePaths.below(str(lake)).quarantine(table)
+    _append(path, {**columns, **QUARANTINE_COLUMNS}, [row])
+
+
+def write_batches(lake: Path, rows: Sequence[Mapping[str, object]]) -> None:
+    """Append records to the batch log."""
+    _append(LakePaths.below(str(lake)).batches, BATCH_COLUMNS, rows)
+
+
+def batch(table: str, number: int, **counts: object) -> dict[str, object]:
+    """Give one record of the batch log."""
+    return {
+        **dict.fromkeys(BATCH_COLUMNS),
+        **dict.fromkeys(OUTCOMES, 0),
+        "table_name": table,
+        "batch_id": number,
+        "processed_at": "2026-11-22T12:00:00Z",
+        **counts,
+    }
 
 
 def write_history(
