@@ -9,7 +9,7 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 from cdcctl.aws.errors import translated
 
@@ -74,6 +74,28 @@ class Aws:
             return str(self._client("sts").meta.region_name)
         except BotoCoreError as error:
             raise translated(error, "sts", "session") from error
+
+    def storage_options(self) -> dict[str, str]:
+        """Give the credentials, region and endpoint in the words of Delta's reader."""
+        credentials = self._session.get_credentials()
+        if credentials is None:
+            raise translated(NoCredentialsError(), "s3", "get_object")
+        try:
+            held = credentials.get_frozen_credentials()
+        except BotoCoreError as error:
+            raise translated(error, "s3", "get_object") from error
+        endpoint = str(self._client("s3").meta.endpoint_url)
+        options = {
+            "AWS_ACCESS_KEY_ID": held.access_key or "",
+            "AWS_SECRET_ACCESS_KEY": held.secret_key or "",
+            "AWS_REGION": self.region,
+        }
+        if held.token:
+            options["AWS_SESSION_TOKEN"] = held.token
+        if not endpoint.endswith("amazonaws.com"):
+            options["AWS_ENDPOINT_URL"] = endpoint
+            options["AWS_ALLOW_HTTP"] = "true"
+        return options
 
     def _client(self, service: str) -> Any:
         # Making a client is not safe in threads; using one is (boto3 guide).

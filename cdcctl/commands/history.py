@@ -7,22 +7,17 @@ from typing import Annotated
 import typer
 
 from cdcctl.commands.confirmation import confirm
-from cdcctl.commands.lake_options import lake_request
+from cdcctl.commands.lake_options import reads_lake
 from cdcctl.commands.options import (
-    DEFAULT_CONFIG,
-    DEFAULT_LOCAL_DIR,
     ArtifactsOption,
-    ConfigOption,
     DryRunOption,
-    LakeOption,
-    LocalDirOption,
-    LocalOption,
     OutputOption,
     YesOption,
 )
 from cdcctl.commands.repairs import TimeoutOption, carry_out
 from cdcctl.errors import ExitCode
 from cdcctl.operations.history import HistoryRequest, show_history
+from cdcctl.operations.lakes import LakeRequest
 from cdcctl.ui import output
 from cdcctl.ui.output import OutputFormat
 
@@ -39,27 +34,26 @@ def history() -> None:
     epilog="Example: cdcctl history show vehicles 7 --local. "
     "A key of two columns: id=7,region=eu or 7,eu. A negative key: -- -7",
 )
+@reads_lake
 def show(
     table: Annotated[str, typer.Argument(metavar="TABLE", help="A source table.")],
     key: Annotated[str, typer.Argument(metavar="KEY", help="The primary key's value.")],
     reveal: Annotated[
         bool, typer.Option("--reveal", help="Show the values of pii columns.")
     ] = False,
-    local: LocalOption = False,
-    lake: LakeOption = None,
     output_format: OutputOption = OutputFormat.table,
-    config: ConfigOption = DEFAULT_CONFIG,
-    local_dir: LocalDirOption = DEFAULT_LOCAL_DIR,
+    *,
+    where: LakeRequest,
 ) -> None:
     """Show every version of one row."""
-    request = lake_request(config, lake, local, local_dir)
-    report = show_history(HistoryRequest(request, table, key, reveal))
+    report = show_history(HistoryRequest(where, table, key, reveal))
     from cdcctl.ui import history as view
 
     output.write(view.history_document(report), output_format, lambda: view.show_timeline(report))
 
 
 @app.command("verify", epilog="Example: cdcctl history verify --local; one table: verify vehicles")
+@reads_lake
 def verify(
     table: Annotated[
         str | None, typer.Argument(metavar="[TABLE]", help="A source table; default: all.")
@@ -67,35 +61,31 @@ def verify(
     limit: Annotated[
         int, typer.Option("--limit", min=1, help="How many keys to list for each check.")
     ] = 10,
-    local: LocalOption = False,
-    lake: LakeOption = None,
     output_format: OutputOption = OutputFormat.table,
-    config: ConfigOption = DEFAULT_CONFIG,
-    local_dir: LocalDirOption = DEFAULT_LOCAL_DIR,
+    *,
+    where: LakeRequest,
 ) -> None:
     """Check that the intervals of every key fit together; exit 7 when one does not."""
     from cdcctl.operations.verify import VerifyRequest, verify_history
     from cdcctl.ui import verify as view
 
-    request = lake_request(config, lake, local, local_dir)
-    report = verify_history(VerifyRequest(request, table, limit))
+    report = verify_history(VerifyRequest(where, table, limit))
     output.write(view.verify_document(report), output_format, lambda: view.show_verify(report))
     if report.broken:
         raise typer.Exit(ExitCode.UNHEALTHY)
 
 
 @app.command("rebuild", epilog="Example: cdcctl history rebuild vehicles --lake out/lake --dry-run")
+@reads_lake
 def rebuild(
     table: Annotated[str, typer.Argument(metavar="TABLE", help="A source table.")],
-    local: LocalOption = False,
-    lake: LakeOption = None,
     yes: YesOption = False,
     dry_run: DryRunOption = False,
     timeout: TimeoutOption = 3600.0,
     artifacts: ArtifactsOption = None,
     output_format: OutputOption = OutputFormat.table,
-    config: ConfigOption = DEFAULT_CONFIG,
-    local_dir: LocalDirOption = DEFAULT_LOCAL_DIR,
+    *,
+    where: LakeRequest,
 ) -> None:
     """Fold a table again from its change ledger under the current config."""
     from cdcctl.operations.repair import RepairRequest
@@ -109,7 +99,7 @@ def rebuild(
     )
     carry_out(
         RepairRequest(
-            lake=lake_request(config, lake, local, local_dir),
+            lake=where,
             kind="rebuild",
             table=table,
             dry_run=dry_run,

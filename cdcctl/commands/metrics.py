@@ -7,16 +7,11 @@ from typing import Annotated
 
 import typer
 
-from cdcctl.commands.lake_options import lake_request
+from cdcctl.commands.lake_options import reads_lake
 from cdcctl.commands.options import (
-    DEFAULT_CONFIG,
-    DEFAULT_LOCAL_DIR,
-    ConfigOption,
-    LakeOption,
-    LocalDirOption,
-    LocalOption,
     OutputOption,
 )
+from cdcctl.operations.lakes import LakeRequest
 from cdcctl.operations.metrics import (
     MetricsRequest,
     follow_measurements,
@@ -33,17 +28,16 @@ FailedOption = Annotated[bool, typer.Option("--failed", help="Only breached thre
 
 
 @app.command("show", epilog="Example: cdcctl metrics show --local --table vehicle_telemetry")
+@reads_lake
 def show(
     table: TableOption = None,
     failed: FailedOption = False,
-    local: LocalOption = False,
-    lake: LakeOption = None,
     output_format: OutputOption = OutputFormat.table,
-    config: ConfigOption = DEFAULT_CONFIG,
-    local_dir: LocalDirOption = DEFAULT_LOCAL_DIR,
+    *,
+    where: LakeRequest,
 ) -> None:
     """Show the latest value of each check, with its course."""
-    request = MetricsRequest(lake_request(config, lake, local, local_dir), table, failed)
+    request = MetricsRequest(where, table, failed)
     report = latest_checks(request)
     from cdcctl.ui import metrics as view
 
@@ -55,6 +49,7 @@ def show(
 
 
 @app.command("tail", epilog="Example: cdcctl metrics tail --local -f --failed")
+@reads_lake
 def tail(
     table: TableOption = None,
     failed: FailedOption = False,
@@ -65,14 +60,12 @@ def tail(
     timeout: Annotated[
         float | None, typer.Option("--timeout", min=0, help="Stop following after SECONDS.")
     ] = None,
-    local: LocalOption = False,
-    lake: LakeOption = None,
     output_format: OutputOption = OutputFormat.table,
-    config: ConfigOption = DEFAULT_CONFIG,
-    local_dir: LocalDirOption = DEFAULT_LOCAL_DIR,
+    *,
+    where: LakeRequest,
 ) -> None:
     """Show the newest measurements, and with -f each new one."""
-    request = MetricsRequest(lake_request(config, lake, local, local_dir), table, failed)
+    request = MetricsRequest(where, table, failed)
     from cdcctl.ui import metrics as view
 
     if not follow:

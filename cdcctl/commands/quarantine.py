@@ -9,22 +9,17 @@ from typing import Annotated
 import typer
 
 from cdcctl.commands.confirmation import confirm
-from cdcctl.commands.lake_options import lake_request, since_moment
+from cdcctl.commands.lake_options import reads_lake, since_moment
 from cdcctl.commands.options import (
-    DEFAULT_CONFIG,
-    DEFAULT_LOCAL_DIR,
     ArtifactsOption,
-    ConfigOption,
     DryRunOption,
-    LakeOption,
-    LocalDirOption,
-    LocalOption,
     OutputOption,
     YesOption,
 )
 from cdcctl.commands.repairs import TimeoutOption, carry_out
 from cdcctl.errors import ExitCode
 from cdcctl.operations.export import ExportFormat, ExportRequest, export_quarantine
+from cdcctl.operations.lakes import LakeRequest
 from cdcctl.operations.quarantine import (
     ShowRequest,
     StatsRequest,
@@ -57,10 +52,9 @@ SinceOption = Annotated[
 
 
 @app.command("show", epilog="Example: cdcctl quarantine show vehicle_telemetry --local --since 1h")
+@reads_lake
 def show(
     table: TableArgument,
-    local: LocalOption = False,
-    lake: LakeOption = None,
     limit: Annotated[int, typer.Option("--limit", min=1, help="How many of the newest.")] = 20,
     rule: RuleOption = None,
     since: SinceOption = None,
@@ -71,13 +65,13 @@ def show(
     ] = False,
     reveal: RevealOption = False,
     output_format: OutputOption = OutputFormat.table,
-    config: ConfigOption = DEFAULT_CONFIG,
-    local_dir: LocalDirOption = DEFAULT_LOCAL_DIR,
+    *,
+    where: LakeRequest,
 ) -> None:
     """Show the newest refused rows of a table, what failed first."""
     report = show_quarantine(
         ShowRequest(
-            lake_request(config, lake, local, local_dir),
+            where,
             table,
             limit,
             rule,
@@ -97,43 +91,39 @@ def show(
 
 
 @app.command("inspect", epilog="Example: cdcctl quarantine inspect vehicles 0:1234 --local")
+@reads_lake
 def inspect(
     table: TableArgument,
     row_id: Annotated[
         str,
         typer.Argument(metavar="ID", help="PARTITION:OFFSET or TOPIC:PARTITION:OFFSET."),
     ],
-    local: LocalOption = False,
-    lake: LakeOption = None,
     reveal: RevealOption = False,
     output_format: OutputOption = OutputFormat.table,
-    config: ConfigOption = DEFAULT_CONFIG,
-    local_dir: LocalDirOption = DEFAULT_LOCAL_DIR,
+    *,
+    where: LakeRequest,
 ) -> None:
     """Show one refused message: every failed rule, its origin, the message itself."""
-    request = lake_request(config, lake, local, local_dir)
-    report = inspect_quarantine(request, table, row_id, reveal=reveal)
+    report = inspect_quarantine(where, table, row_id, reveal=reveal)
     from cdcctl.ui import quarantine as view
 
     output.write(view.row_document(report), output_format, lambda: view.show_row(report))
 
 
 @app.command("stats", epilog="Example: cdcctl quarantine stats --lake out/lake --since 1d")
+@reads_lake
 def stats(
     table: Annotated[
         str | None, typer.Argument(metavar="[TABLE]", help="A source table; default: all.")
     ] = None,
-    local: LocalOption = False,
-    lake: LakeOption = None,
     since: SinceOption = None,
     status: StatusOption = Status.open,
     output_format: OutputOption = OutputFormat.table,
-    config: ConfigOption = DEFAULT_CONFIG,
-    local_dir: LocalDirOption = DEFAULT_LOCAL_DIR,
+    *,
+    where: LakeRequest,
 ) -> None:
     """Count refused rows by table, rule and hour."""
-    request = lake_request(config, lake, local, local_dir)
-    report = count_quarantine(StatsRequest(request, table, since_moment(since), status))
+    report = count_quarantine(StatsRequest(where, table, since_moment(since), status))
     from cdcctl.ui import quarantine as view
 
     output.write(
@@ -148,6 +138,7 @@ def stats(
     epilog="Example: cdcctl quarantine export vehicles --local --to vehicles.csv. "
     "To a pipe: --to - --format json",
 )
+@reads_lake
 def export(
     table: TableArgument,
     to: Annotated[str, typer.Option("--to", metavar="FILE", help="The file; - is stdout.")],
@@ -155,15 +146,13 @@ def export(
         ExportFormat | None,
         typer.Option("--format", "-f", help="Default: as FILE ends, else csv."),
     ] = None,
-    local: LocalOption = False,
-    lake: LakeOption = None,
     rule: RuleOption = None,
     since: SinceOption = None,
     batch: BatchOption = None,
     status: StatusOption = Status.open,
     reveal: RevealOption = False,
-    config: ConfigOption = DEFAULT_CONFIG,
-    local_dir: LocalDirOption = DEFAULT_LOCAL_DIR,
+    *,
+    where: LakeRequest,
 ) -> None:
     """Write refused rows to a file, raw messages included; json is one object a line."""
     target = None if to == "-" else Path(to)
@@ -173,7 +162,7 @@ def export(
     report = export_quarantine(
         ExportRequest(
             ShowRequest(
-                lake_request(config, lake, local, local_dir),
+                where,
                 table,
                 rule=rule,
                 since=since_moment(since),
@@ -202,10 +191,9 @@ IdOption = Annotated[
     epilog="Example: cdcctl quarantine replay vehicle_telemetry --rule tel_003 --local --dry-run. "
     "With a mended field: --patch speed_kmh=null",
 )
+@reads_lake
 def replay(
     table: TableArgument,
-    local: LocalOption = False,
-    lake: LakeOption = None,
     rule: RuleOption = None,
     since: SinceOption = None,
     ids: IdOption = None,
@@ -221,15 +209,15 @@ def replay(
     timeout: TimeoutOption = 600.0,
     artifacts: ArtifactsOption = None,
     output_format: OutputOption = OutputFormat.table,
-    config: ConfigOption = DEFAULT_CONFIG,
-    local_dir: LocalDirOption = DEFAULT_LOCAL_DIR,
+    *,
+    where: LakeRequest,
 ) -> None:
     """Try open rows again under the current config; what passes keeps its place at the source."""
     from cdcctl.operations.repair import RepairRequest
 
     report = carry_out(
         RepairRequest(
-            lake=lake_request(config, lake, local, local_dir),
+            lake=where,
             kind="replay",
             table=table,
             rule=rule,
@@ -255,11 +243,10 @@ def replay(
     epilog="Example: cdcctl quarantine discard vehicles --rule veh_004 --reason 'test data' "
     "--local --yes",
 )
+@reads_lake
 def discard(
     table: TableArgument,
     reason: Annotated[str, typer.Option("--reason", help="Why; kept with each row.")],
-    local: LocalOption = False,
-    lake: LakeOption = None,
     rule: RuleOption = None,
     since: SinceOption = None,
     ids: IdOption = None,
@@ -268,8 +255,8 @@ def discard(
     timeout: TimeoutOption = 600.0,
     artifacts: ArtifactsOption = None,
     output_format: OutputOption = OutputFormat.table,
-    config: ConfigOption = DEFAULT_CONFIG,
-    local_dir: LocalDirOption = DEFAULT_LOCAL_DIR,
+    *,
+    where: LakeRequest,
 ) -> None:
     """Give open rows up: they stay in quarantine, and are never replayed."""
     from cdcctl.operations.repair import RepairRequest
@@ -283,7 +270,7 @@ def discard(
     )
     report = carry_out(
         RepairRequest(
-            lake=lake_request(config, lake, local, local_dir),
+            lake=where,
             kind="discard",
             table=table,
             rule=rule,

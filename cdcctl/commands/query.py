@@ -7,20 +7,11 @@ from typing import Annotated
 
 import typer
 
-from cdcctl.commands.lake_options import lake_request
+from cdcctl.commands.lake_options import reads_lake
 from cdcctl.commands.options import (
-    DEFAULT_CONFIG,
-    DEFAULT_LOCAL_DIR,
-    ConfigOption,
-    ExpectedAccountOption,
-    LakeOption,
-    LocalDirOption,
-    LocalOption,
     OutputOption,
-    ProfileOption,
-    RegionOption,
-    StackOption,
 )
+from cdcctl.operations.lakes import LakeRequest
 from cdcctl.ui import output
 from cdcctl.ui.output import OutputFormat
 
@@ -28,6 +19,7 @@ app = typer.Typer()
 
 
 @app.command(epilog="Example: cdcctl query late_deliveries --local")
+@reads_lake
 def query(
     asked: Annotated[
         str | None,
@@ -41,15 +33,9 @@ def query(
     timeout: Annotated[
         float, typer.Option("--timeout", min=0, help="Stop waiting for Athena after SECONDS.")
     ] = 300,
-    local: LocalOption = False,
-    lake: LakeOption = None,
-    stack: StackOption = None,
-    region: RegionOption = None,
-    profile: ProfileOption = None,
-    expected_account: ExpectedAccountOption = None,
     output_format: OutputOption = OutputFormat.table,
-    config: ConfigOption = DEFAULT_CONFIG,
-    local_dir: LocalDirOption = DEFAULT_LOCAL_DIR,
+    *,
+    where: LakeRequest,
 ) -> None:
     """Answer a named question or a SELECT, in Athena's dialect, on Athena or on a local lake.
 
@@ -59,7 +45,7 @@ def query(
     from cdcctl.shipped import shipped
     from cdcctl.ui import query as view
 
-    file = queries or config.parent / "analytics.sql"
+    file = queries or where.config.parent / "analytics.sql"
     if queries is None and not file.exists():
         file = shipped("config") / "analytics.sql"
     if asked is None:
@@ -67,17 +53,9 @@ def query(
         output.write(view.queries_document(known), output_format, lambda: view.show_queries(known))
         return
     sql = operation.question(asked, file)
-    if local or lake is not None:
-        report = operation.query_lake(
-            sql, lake_request(config, lake, local, local_dir), reveal=reveal
-        )
-    else:
-        from cdcctl.operations.configuration import load_config
-        from cdcctl.operations.target import TargetChoice, open_target
-        from cdcctl.operations.waiting import Waiting
-
-        pipeline = load_config(config).pipeline
-        target = open_target(TargetChoice(stack, region, profile, expected_account))
-        waiting = Waiting(timeout_seconds=timeout, interval_seconds=0.5)
-        report = operation.query_athena(sql, target, pipeline, waiting, reveal=reveal)
+    report = (
+        operation.query_lake(sql, where, reveal=reveal)
+        if where.is_on_this_machine
+        else operation.query_athena(sql, where, timeout, reveal=reveal)
+    )
     output.write(view.query_document(report), output_format, lambda: view.show_query(report))

@@ -7,16 +7,11 @@ from typing import Annotated
 
 import typer
 
-from cdcctl.commands.lake_options import lake_request
+from cdcctl.commands.lake_options import reads_lake
 from cdcctl.commands.options import (
-    DEFAULT_CONFIG,
-    DEFAULT_LOCAL_DIR,
-    ConfigOption,
-    LakeOption,
-    LocalDirOption,
-    LocalOption,
     OutputOption,
 )
+from cdcctl.operations.lakes import LakeRequest
 from cdcctl.operations.moments import moment
 from cdcctl.operations.why import WhyRequest, explain
 from cdcctl.ui import output
@@ -27,6 +22,7 @@ app = typer.Typer()
 
 
 @app.command(epilog="Example: cdcctl why vehicles 7 --local --at 2026-11-22T10:00:00Z")
+@reads_lake
 def why(
     table: Annotated[str, typer.Argument(metavar="TABLE", help="A source table.")],
     key: Annotated[str, typer.Argument(metavar="KEY", help="The primary key's value.")],
@@ -37,17 +33,14 @@ def why(
     reveal: Annotated[
         bool, typer.Option("--reveal", help="Show the values of pii columns.")
     ] = False,
-    local: LocalOption = False,
-    lake: LakeOption = None,
     output_format: OutputOption = OutputFormat.table,
-    config: ConfigOption = DEFAULT_CONFIG,
-    local_dir: LocalDirOption = DEFAULT_LOCAL_DIR,
+    *,
+    where: LakeRequest,
 ) -> None:
     """Tell every event of a row: its outcome, and the version of the table that applied it."""
     try:
         asked = None if at is None else moment(at, datetime.now(UTC))
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--at") from None
-    request = lake_request(config, lake, local, local_dir)
-    report = explain(WhyRequest(request, table, key, asked, reveal))
+    report = explain(WhyRequest(where, table, key, asked, reveal))
     output.write(view.why_document(report), output_format, lambda: view.show_why(report))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, cast
 
 import sqlglot
@@ -116,4 +115,4 @@ def catalog_of(lake: Lake) -> dict[str, str]:
     for name in lake.table_names():
         candidates[name] = paths.history(name)
         candidates[f"{name}_quarantine"] = paths.quarantine(name)
-    return {name: path for name, path in candidates.items() if (Path(path) / "_delta_log").is_dir()}
+    return {name: path for name, path in candidates.items() if lake.store.has_commits(path)}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +18,7 @@ from deltalake import DeltaTable, QueryBuilder
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from cdcctl.errors import CdcctlError, ExitCode
+from cdcctl.lake.store import FolderStore, Store
 from glue_job.contract.lake import METRICS_TABLE, LakePaths
 
 Row = dict[str, Any]
@@ -34,6 +35,7 @@ class LakeTable:
     name: str
     path: str
     _delta: DeltaTable
+    _store: Store = field(default_factory=FolderStore)
 
     @property
     def version(self) -> int:
@@ -85,10 +87,11 @@ class LakeTable:
         Delta keeps the log of a week (`delta.logRetentionDuration`).
         """
         found: dict[tuple[str, int], int] = {}
-        for file in sorted((Path(self.path) / "_delta_log").glob("*.json")):
-            for line in _lines_with_txn(file):
-                action = json.loads(line)["txn"]
-                found.setdefault((action["appId"], action["version"]), int(file.stem))
+        for version, text in self._store.commits(self.path):
+            for line in text.splitlines():
+                if line.startswith('{"txn":'):
+                    action = json.loads(line)["txn"]
+                    found.setdefault((action["appId"], action["version"]), version)
         return found
 
     def _advance(self) -> bool:
@@ -99,15 +102,16 @@ class LakeTable:
 
 @dataclass(frozen=True)
 class Lake:
-    """A lake on disk, in the layout of `LakePaths.below`."""
+    """A lake: a folder in the layout of `LakePaths.below`, or the buckets of a stack."""
 
-    root: Path
+    root: Path | str
     paths: LakePaths
+    store: Store = field(default_factory=FolderStore)
 
     def table_names(self) -> tuple[str, ...]:
         """Name the source tables that this lake holds history or refused rows of."""
-        history = _delta_tables(Path(self.paths.delta)) - {METRICS_TABLE}
-        refused = _delta_tables(Path(self.paths.quarantine_root))
+        history = self.store.tables_below(self.paths.delta) - {METRICS_TABLE}
+        refused = self.store.tables_below(self.paths.quarantine_root)
         return tuple(sorted(name for name in history | refused if not name.startswith("_")))
 
     def require_table(self, name: str) -> None:
@@ -145,11 +149,12 @@ class Lake:
         return self._open("batch log", self.paths.batches)
 
     def _open(self, name: str, path: str) -> LakeTable | None:
-        if not _has_commits(Path(path), name):
+        if not self.store.has_commits(path):
             return None
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                return LakeTable(name, path, DeltaTable(path))
+                delta = DeltaTable(path, storage_options=_as_dict(self.store.options()))
+                return LakeTable(name, path, delta, self.store)
             except TableNotFoundError:
                 return None
             except (DeltaError, OSError) as error:
@@ -186,28 +191,8 @@ def open_lake(folder: Path, *, made_by: str) -> Lake:
     return Lake(folder, LakePaths.below(str(folder)))
 
 
-def _delta_tables(folder: Path) -> set[str]:
-    try:
-        return {each.name for each in folder.iterdir() if (each / "_delta_log").is_dir()}
-    except FileNotFoundError:
-        return set()
-    except PermissionError as error:
-        raise _forbidden(str(folder), error) from error
-
-
-def _lines_with_txn(file: Path) -> list[str]:
-    try:
-        text = file.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return []
-    return [line for line in text.splitlines() if line.startswith('{"txn":')]
-
-
-def _has_commits(path: Path, name: str) -> bool:
-    try:
-        return any((path / "_delta_log").glob("*.json"))
-    except PermissionError as error:
-        raise _forbidden(name, error) from error
+def _as_dict(options: Mapping[str, str] | None) -> dict[str, str] | None:
+    return None if options is None else dict(options)
 
 
 def _is_gone(error: Exception) -> bool:

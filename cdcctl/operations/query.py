@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from cdcctl.errors import CdcctlError
+from cdcctl.operations.configuration import load_config
 from cdcctl.operations.lakes import LakeRequest, open_requested_lake
 from cdcctl.operations.named_queries import NamedQuery, find_query, read_queries
 from cdcctl.operations.privacy import HIDING_TRANSFORMS, MASK
-from cdcctl.operations.target import Target
-from cdcctl.operations.waiting import Waiting
+from cdcctl.operations.target import open_target
 from glue_job.contract.model import Pipeline
 
 
@@ -49,11 +49,15 @@ def query_lake(sql: str, request: LakeRequest, *, reveal: bool = False) -> Query
 
 
 def query_athena(
-    sql: str, target: Target, pipeline: Pipeline, waiting: Waiting, *, reveal: bool = False
+    sql: str, request: LakeRequest, timeout_seconds: float, *, reveal: bool = False
 ) -> QueryReport:
     """Answer on Athena; a query that is not waited for to its end is stopped there."""
     from cdcctl.aws import athena
+    from cdcctl.operations.waiting import Waiting
 
+    pipeline = load_config(request.config).pipeline
+    target = open_target(request.target)
+    waiting = Waiting(timeout_seconds=timeout_seconds, interval_seconds=0.5)
     results = f"s3://{target.names.assets_bucket}/athena/"
     query_id = athena.start_query(target.aws, sql, target.names.glue_database, results)
     try:

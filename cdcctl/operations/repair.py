@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cdcctl.errors import CdcctlError, ExitCode
-from cdcctl.operations.configuration import load_config, require_table
+from cdcctl.operations.configuration import LoadedConfig, load_config, require_table
 from cdcctl.operations.lakes import LakeRequest, open_requested_lake
-from glue_job.requests import ANSWER, Answer, Request, Selection
+from cdcctl.operations.mailbox import BucketMailbox, FolderMailbox, Mailbox
+from glue_job.requests import Answer, Request, Selection
 
 if TYPE_CHECKING:
     from cdcctl.ui.progress import Progress
@@ -58,27 +59,36 @@ class RepairReport:
 
 def repair(request: RepairRequest, progress: Progress) -> RepairReport:
     """Do it here when no process owns the lake, else leave the request for its owner and wait."""
-    from cdcctl.local.layout import write_whole
-    from cdcctl.local.repairs import answer_here, owned
-
     opened = open_requested_lake(request.lake)
     config = load_config(request.lake.config)
     require_table(request.table, config.pipeline)
     asked = _asked(request)
-    lake = opened.lake.root.absolute()
-    if asked.dry_run:
-        answer = answer_here(lake, config, request.artifacts, asked, progress, None)
-        return _report(request, asked, answer, opened.warnings)
-    box = lake / "requests"
-    with owned(lake, f"cdcctl {request.kind}") as lock:
-        box.mkdir(exist_ok=True)
-        write_whole(box / f"{asked.id}.json", asked.as_json())
-        if lock is not None:
-            answer = answer_here(lake, config, request.artifacts, asked, progress, lock)
-            write_whole(box / f"{asked.id}{ANSWER}", answer.as_json())
-        else:
-            answer = _awaited(box, asked, request.timeout_seconds, progress)
+    if opened.target is not None:
+        box = BucketMailbox(opened.target)
+        box.leave(asked)
+        answer = _awaited(box, asked, request.timeout_seconds, progress)
+    else:
+        answer = _on_this_machine(
+            Path(opened.lake.root).absolute(), config, request, asked, progress
+        )
     return _report(request, asked, answer, opened.warnings)
+
+
+def _on_this_machine(
+    lake: Path, config: LoadedConfig, request: RepairRequest, asked: Request, progress: Progress
+) -> Answer:
+    from cdcctl.local.repairs import answer_here, owned
+
+    if asked.dry_run:
+        return answer_here(lake, config, request.artifacts, asked, progress, None)
+    box = FolderMailbox(lake / "requests")
+    with owned(lake, f"cdcctl {request.kind}") as lock:
+        box.leave(asked)
+        if lock is None:
+            return _awaited(box, asked, request.timeout_seconds, progress)
+        answer = answer_here(lake, config, request.artifacts, asked, progress, lock)
+        box.answer(asked.id, answer)
+        return answer
 
 
 def _asked(request: RepairRequest) -> Request:
@@ -140,21 +150,22 @@ def _bad_patch(text: str, why: str) -> CdcctlError:
     )
 
 
-def _awaited(box: Path, asked: Request, timeout_seconds: float, progress: Progress) -> Answer:
-    file = box / f"{asked.id}{ANSWER}"
+def _awaited(box: Mailbox, asked: Request, timeout_seconds: float, progress: Progress) -> Answer:
     progress.step("waiting for the process that writes the lake: it looks between two batches")
     deadline = time.monotonic() + timeout_seconds
-    while not file.exists():
+    while (answer := box.answer_to(asked.id)) is None:
         if time.monotonic() > deadline:
+            is_here = isinstance(box, FolderMailbox)
             raise CdcctlError(
                 "QUA020",
                 f"request {asked.id} has no answer after {timeout_seconds:g} s",
                 why="the process that writes the lake has not come to it yet; it still will",
-                fix=f"look for {file}, or see how the job is: cdcctl local status",
+                fix=f"look for {box.place_of(asked.id)}, or see how the job is: "
+                f"cdcctl {'local ' if is_here else ''}status",
                 exit_code=ExitCode.TIMEOUT,
             )
         time.sleep(_POLL_SECONDS)
-    return Answer.from_json(file.read_text(encoding="utf-8"))
+    return answer
 
 
 def _report(

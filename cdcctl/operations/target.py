@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
-from cdcctl.aws.session import Aws
 from cdcctl.compile.names import StackNames, fault_of_stack_name
 from cdcctl.errors import CdcctlError, ExitCode
+
+if TYPE_CHECKING:
+    from cdcctl.aws.session import Aws
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,8 @@ def open_target(choice: TargetChoice) -> Target:
             fix="choose another name with --stack",
             exit_code=ExitCode.USAGE,
         )
+    from cdcctl.aws.session import Aws
+
     target = Target(choice.stack, Aws(choice.region, choice.profile))
     if choice.expected_account and target.aws.account != choice.expected_account:
         raise CdcctlError(

@@ -382,7 +382,8 @@ def test_a_wrong_config_is_exit_3(cdcctl: Any, lake: Path) -> None:
 def test_which_lake_must_be_said(cdcctl: Any) -> None:
     assert cdcctl("metrics show", code=ExitCode.USAGE, where="-q") == (
         "error[USE003]: which lake?\n"
-        "  fix:  add --local for the lake of the local stack, or --lake DIR for another\n"
+        "  fix:  add --stack NAME for a deployed one, --local for that of the local stack,"
+        " or --lake DIR\n"
     )
     both = cdcctl("metrics show --local", code=ExitCode.USAGE)
     assert both.startswith("error[USE003]: --local and --lake exclude each other\n")
