@@ -50,7 +50,7 @@ COMMANDS = (
         "refused rows: see why, try again, give up",
         ("show", "inspect", "stats", "export", "replay", "discard"),
     ),
-    Entry("metrics", "Data", "data quality of each batch", ("show", "tail")),
+    Entry("metrics", "Data", "data quality of each batch", ("show", "tail", "plot")),
     Entry("history", "Data", "what a row was, from when until when", ("show", "verify", "rebuild")),
     Entry("query", "Data", "a named question or a SELECT"),
     Entry("why", "Data", "every event of one row, and what became of it"),

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from cdcctl.commands.lake_options import reads_lake
+from cdcctl.commands.lake_options import reads_lake, since_moment
 from cdcctl.commands.options import (
     OutputOption,
 )
 from cdcctl.operations.lakes import LakeRequest
 from cdcctl.operations.metrics import (
     MetricsRequest,
+    course_of_check,
     follow_measurements,
     latest_checks,
     newest_measurements,
@@ -86,3 +88,35 @@ def tail(
             raise typer.BadParameter(
                 "a stream has no end to close it with; use jsonl", param_hint="--output"
             )
+
+
+@app.command(
+    "plot",
+    epilog="Example: cdcctl metrics plot completeness vehicle_telemetry.vehicle_id --local "
+    "--last 24h",
+)
+@reads_lake
+def plot(
+    metric: Annotated[str, typer.Argument(metavar="METRIC", help="Such as completeness.")],
+    check: Annotated[str, typer.Argument(metavar="TABLE[.COLUMN]", help="What it is measured on.")],
+    last: Annotated[
+        str | None, typer.Option("--last", metavar="SPAN", help="Only the last 30m, 24h, 7d.")
+    ] = None,
+    rule: Annotated[
+        str | None, typer.Option("--rule", help="The check with this id, where there are several.")
+    ] = None,
+    png: Annotated[
+        Path | None, typer.Option("--png", metavar="FILE", help="Write a picture instead.")
+    ] = None,
+    output_format: OutputOption = OutputFormat.table,
+    *,
+    where: LakeRequest,
+) -> None:
+    """Draw one check over time, with its threshold."""
+    report = course_of_check(where, metric, check, rule, since_moment(last))
+    from cdcctl.ui import plot as view
+
+    if png is not None:
+        view.save_course(report, png)
+        return
+    output.write(view.course_document(report), output_format, lambda: view.show_course(report))

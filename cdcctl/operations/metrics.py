@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from cdcctl.errors import CdcctlError, ExitCode
 from cdcctl.lake.reader import ROWS, LakeTable, Row
 from cdcctl.lake.sql import literal
 from cdcctl.operations.lakes import LakeRequest, open_requested_lake
@@ -124,6 +125,84 @@ def latest_checks(request: MetricsRequest) -> ChecksReport:
     )
     kept = tuple(c for c in checks if not request.only_failed or c.latest.passed is False)
     return ChecksReport(kept, warnings)
+
+
+@dataclass(frozen=True)
+class CourseReport:
+    """One check over time, oldest first; `known` leaves out batches that could not be measured."""
+
+    measurements: tuple[Measurement, ...]
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def known(self) -> tuple[Measurement, ...]:
+        """Give the measurements that have a value."""
+        return tuple(each for each in self.measurements if each.value is not None)
+
+    @property
+    def threshold(self) -> float | None:
+        """Give the threshold of today."""
+        return self.measurements[-1].threshold
+
+    @property
+    def title(self) -> str:
+        """Name the check."""
+        last = self.measurements[-1]
+        column = f".{last.column}" if last.column else ""
+        return f"{last.metric} {last.table}{column}"
+
+    @property
+    def verdict(self) -> str:
+        """Say how many batches breached the threshold, and where the value stands."""
+        breached = sum(each.passed is False for each in self.measurements)
+        last = self.known[-1].value
+        limit = "no threshold" if self.threshold is None else f"threshold {self.threshold:g}"
+        return f"{len(self.measurements)} batches, {breached} breached; now {last:g}, {limit}"
+
+
+def course_of_check(
+    request: LakeRequest, metric: str, check: str, rule: str | None, since: datetime | None
+) -> CourseReport:
+    """Give one check over time; `check` is TABLE or TABLE.COLUMN."""
+    name, _, column = check.partition(".")
+    table, warnings = _open(MetricsRequest(request, name))
+    conditions = [
+        f"table_name = {literal(name)}",
+        f"metric_name = {literal(metric)}",
+        f"column_name = {literal(column)}" if column else "column_name IS NULL",
+    ]
+    if rule is not None:
+        conditions.append(f"rule_id = {literal(rule)}")
+    if since is not None:
+        conditions.append(f"timestamp >= {literal(since)}")
+    rows = (
+        []
+        if table is None
+        else table.query(
+            f"SELECT {', '.join(METRIC_COLUMNS)} FROM {ROWS}"
+            f" WHERE {' AND '.join(conditions)} ORDER BY timestamp, batch_id"
+        )
+    )
+    report = CourseReport(tuple(Measurement.of(row) for row in rows), warnings)
+    if not report.known:
+        raise CdcctlError(
+            "LAK033",
+            f"no measurement of {metric} {check}" + (" since then" if since else ""),
+            why=_measured(request, name),
+            fix="name METRIC and TABLE.COLUMN of one of them; cdcctl metrics show lists all",
+            exit_code=ExitCode.NOT_FOUND,
+        )
+    return report
+
+
+def _measured(request: LakeRequest, table: str) -> str:
+    checks = latest_checks(MetricsRequest(request, table)).checks
+    names = dict.fromkeys(
+        f"{check.latest.metric} {table}"
+        + (f".{check.latest.column}" if check.latest.column else "")
+        for check in checks
+    )
+    return f"measured: {', '.join(names)}" if names else "nothing of this table was measured yet"
 
 
 def newest_measurements(request: MetricsRequest, limit: int) -> MeasurementsReport:

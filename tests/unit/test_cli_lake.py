@@ -245,6 +245,37 @@ def test_metrics_screen(cdcctl: Any) -> None:
     assert lines[-1] == "checks: 2, breached: 1"
 
 
+def test_a_metric_is_drawn_with_its_threshold(cdcctl: Any) -> None:
+    screen = cdcctl("metrics plot completeness vehicles.owner")
+    assert "completeness vehicles.owner" in screen
+    assert "threshold" in screen
+    assert screen.splitlines()[-1] == "3 batches, 2 breached; now 0.85, threshold 0.9"
+    assert "\x1b" not in screen
+    assert max(map(len, screen.splitlines())) <= 80
+
+
+def test_a_metric_is_drawn_into_a_file(cdcctl: Any, tmp_path: Path) -> None:
+    picture = tmp_path / "owner.png"
+    assert cdcctl(f"metrics plot completeness vehicles.owner --png {picture}") == ""
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    nowhere = tmp_path / "none" / "owner.png"
+    error = cdcctl(
+        f"metrics plot completeness vehicles.owner --png {nowhere}", code=ExitCode.FAILED
+    )
+    assert "USE034" in error
+
+
+def test_the_points_of_a_metric_are_given_to_machines(cdcctl: Any) -> None:
+    data = json_of(cdcctl("metrics plot completeness vehicles.owner -o json"))
+    assert [each["value"] for each in data["measurements"]] == [0.8, 0.95, 0.85]
+
+
+def test_a_metric_that_nobody_measures_names_those_that_are_measured(cdcctl: Any) -> None:
+    error = cdcctl("metrics plot completeness vehicles.wheels", code=ExitCode.NOT_FOUND)
+    assert "LAK033" in error
+    assert "completeness vehicles.owner" in error
+
+
 def test_metrics_tail_is_oldest_first(cdcctl: Any) -> None:
     data = json_of(cdcctl("metrics tail --limit 3 -o json"))
     assert [(m["batch_id"], m["metric"]) for m in data["measurements"]] == [
