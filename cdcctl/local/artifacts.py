@@ -90,6 +90,12 @@ def read_lock(lock_file: Path) -> list[Artifact]:
     return artifacts
 
 
+def missing(lock_file: Path) -> list[str]:
+    """Name the jars of a lock file that the cache does not hold intact."""
+    cache = cache_directory()
+    return [each.file for each in read_lock(lock_file) if not _is_intact(cache, each)]
+
+
 def _jars(
     lock_file: Path, purpose: str, progress: Progress, artifacts_dir: Path | None
 ) -> list[Path]:

@@ -1,0 +1,64 @@
+"""`cdcctl doctor`: whether this machine or the account is fit for the pipeline."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Annotated
+
+import typer
+
+from cdcctl.commands.options import (
+    DEFAULT_CONFIG,
+    DEFAULT_LOCAL_DIR,
+    ConfigOption,
+    ExpectedAccountOption,
+    LocalDirOption,
+    OutputOption,
+    ProfileOption,
+    RegionOption,
+    StackOption,
+)
+from cdcctl.errors import ExitCode
+from cdcctl.operations.doctor.policies import Role
+from cdcctl.operations.target import TargetChoice
+from cdcctl.ui import output
+from cdcctl.ui.output import OutputFormat
+
+app = typer.Typer()
+
+
+@app.command(epilog="Example: cdcctl doctor --stack demo. This machine: cdcctl doctor --local")
+def doctor(
+    local: Annotated[
+        bool, typer.Option("--local", help="This machine, for the local stack.")
+    ] = False,
+    policy: Annotated[
+        Role | None,
+        typer.Option("--policy", help="Print the IAM policy that this kind of operator needs."),
+    ] = None,
+    stack: StackOption = None,
+    region: RegionOption = None,
+    profile: ProfileOption = None,
+    expected_account: ExpectedAccountOption = None,
+    output_format: OutputOption = OutputFormat.table,
+    config: ConfigOption = DEFAULT_CONFIG,
+    local_dir: LocalDirOption = DEFAULT_LOCAL_DIR,
+) -> None:
+    """Check what the pipeline stands on; exit 7 when a check fails, each with its fix."""
+    from cdcctl.operations.doctor import examination
+    from cdcctl.ui import doctor as view
+
+    choice = TargetChoice(stack, region, profile, expected_account)
+    if policy is not None:
+        document = examination.needed_policy(policy, choice)
+        sys.stdout.write(json.dumps(document, indent=2) + "\n")
+        return
+    report = (
+        examination.examine_machine(local_dir)
+        if local
+        else examination.examine_account(choice, config)
+    )
+    output.write(view.doctor_document(report), output_format, lambda: view.show_doctor(report))
+    if not report.is_healthy:
+        raise typer.Exit(ExitCode.UNHEALTHY)

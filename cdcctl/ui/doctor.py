@@ -1,0 +1,42 @@
+"""Screens of `cdcctl doctor`."""
+
+from __future__ import annotations
+
+from rich.text import Text
+
+from cdcctl.operations.doctor.check import DoctorReport
+from cdcctl.ui import tables
+from cdcctl.ui.output import Document
+from cdcctl.ui.tables import Heading
+
+_MARKS = {
+    "pass": Text("✔", style="green"),
+    "warn": Text("▲", style="yellow"),
+    "fail": Text("✖", style="bold red"),
+    "unknown": Text("?", style="dim"),
+}
+
+
+def doctor_document(report: DoctorReport) -> Document:
+    """Give the checks for machines."""
+    checks = [check.as_document() for check in report.checks]
+    return Document("doctor/v1", {"healthy": report.is_healthy, "checks": checks}, checks)
+
+
+def show_doctor(report: DoctorReport) -> None:
+    """Draw each check with what was seen, and under it the remedy."""
+    headings = (Heading(""), Heading("CHECK"), Heading("SEEN", is_wide=True))
+    rows = []
+    for check in report.checks:
+        seen = Text(check.seen)
+        if check.fix:
+            seen.append(f"\n→ {check.fix}", style="bold")
+        rows.append((_MARKS[check.verdict], f"{check.area}: {check.name}", seen))
+    tables.show(tables.table(headings, rows))
+    count = {
+        verdict: sum(check.verdict == verdict for check in report.checks) for verdict in _MARKS
+    }
+    note = f"passed: {count['pass']}, warnings: {count['warn']}, failed: {count['fail']}"
+    if count["unknown"]:
+        note += f", could not look: {count['unknown']}"
+    tables.show(Text(note, style="dim"))
