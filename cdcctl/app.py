@@ -45,6 +45,7 @@ COMMANDS = (
     Entry("schema", "Config", "the JSON Schema of tables.yaml"),
     Entry("compile", "Config", "DDL, DMS settings, topics, catalog entries"),
     Entry("seed", "Deliver", "fleet data for the source, bad rows included"),
+    Entry("status", "Run", "one screen: what runs, how late, what is wrong"),
     Entry(
         "quarantine",
         "Data",

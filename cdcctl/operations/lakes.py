@@ -86,12 +86,17 @@ def _deployed_lake(request: LakeRequest) -> OpenedLake:
         )
     pipeline = load_config(request.config).pipeline
     target = open_target(request.target)
+    return OpenedLake(lake_of_stack(target, pipeline), pipeline, target=target)
+
+
+def lake_of_stack(target: Target, pipeline: Pipeline) -> Lake:
+    """Give the lake of a deployed stack, read with the operator's credentials."""
     written = lake_paths(pipeline)
     paths = LakePaths(
         delta=_filled(written.delta, target),
         quarantine_root=_filled(written.quarantine_root, target),
     )
-    return OpenedLake(Lake(paths.delta, paths, S3Store(target.aws)), pipeline)
+    return Lake(paths.delta, paths, S3Store(target.aws))
 
 
 def _filled(address: str, target: Target) -> str:

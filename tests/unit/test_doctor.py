@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from email.utils import formatdate
 from pathlib import Path
 from typing import Any
@@ -22,28 +21,9 @@ from cdcctl.operations.doctor.policies import ACTIONS, Role, policy
 from cdcctl.operations.target import Target
 from cdcctl.ui.output import schema_of
 from glue_job.contract.loader import load
+from tests.unit.answering_aws import AnsweringAws
 
 CONFIG = Path("config/tables.yaml")
-
-
-class AnsweringAws:
-    """Answers each operation from a table; what is an error there is raised."""
-
-    account = "123456789012"
-    region = "eu-central-1"
-
-    def __init__(self, **answers: Any) -> None:
-        self._answers = {**HEALTHY, **answers}
-
-    def call(self, service: str, operation: str, **_: Any) -> Any:
-        answer = self._answers[operation]
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
-    def pages(self, service: str, operation: str, key: str, **asked: Any) -> Iterator[Any]:
-        answer = self.call(service, operation)
-        yield from answer(asked) if callable(answer) else answer
 
 
 def refused(code: str, exit_code: ExitCode = ExitCode.FAILED) -> AwsError:
@@ -83,7 +63,7 @@ HEALTHY: dict[str, Any] = {
 
 
 def examined(**answers: Any) -> dict[str, Check]:
-    target = Target("demo", AnsweringAws(**answers))  # type: ignore[arg-type]  # answers from a table
+    target = Target("demo", AnsweringAws({**HEALTHY, **answers}))  # type: ignore[arg-type]  # answers from a table
     report = carry_out((*account.probes(target), *replication.probes(target, pipeline())))
     return {check.name: check for check in report.checks}
 

@@ -1,0 +1,1 @@
+"""How a deployed pipeline is: every source asked at once, each within its budget."""

@@ -1,0 +1,279 @@
+"""Asks every part at once and says what is wrong, each with the command that helps."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as NotInTime
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from cdcctl.errors import CdcctlError
+from cdcctl.lake.reader import Lake
+from cdcctl.operations.configuration import load_config
+from cdcctl.operations.lakes import LakeRequest, lake_of_stack
+from cdcctl.operations.status import parts
+from cdcctl.operations.status.lake import TableLake, read_lake
+from cdcctl.operations.target import Target, open_target
+from glue_job.contract.model import Pipeline
+
+BUDGET_SECONDS = 5.0
+_WORKERS = 8
+_STALE_SECONDS = 600.0
+_SLOT_LAG_LIMIT = 5 * 1024**3
+_LATENCY_LIMIT_SECONDS = 300.0
+_DISK_LIMIT_PERCENT = 85.0
+_QUARANTINE_LIMIT = 0.05
+_GIVEN_UP = frozenset(("Table error", "Table does not exist", "Table cancelled"))
+
+Seen = TypeVar("Seen")
+
+
+@dataclass(frozen=True)
+class Part(Generic[Seen]):
+    """What a source told; `absent` says why when it did not."""
+
+    seen: Seen | None = None
+    absent: str = ""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One line of what is wrong, and the command that helps."""
+
+    text: str
+    fix: str
+
+
+@dataclass(frozen=True)
+class StatusReport:
+    """The pipeline at one moment."""
+
+    stack_name: str
+    region: str
+    at: datetime
+    stack: parts.Stack
+    source: Part[parts.Source]
+    cluster: Part[parts.Cluster]
+    replication: Part[parts.Replication]
+    job: Part[parts.JobRun]
+    lake: Part[dict[str, TableLake]]
+    deployed_config: Part[str]
+    local_config: str
+    tables: tuple[str, ...]
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def is_healthy(self) -> bool:
+        """Tell whether nothing is wrong."""
+        return not self.problems
+
+
+@dataclass(frozen=True)
+class Examined:
+    """The stack to look at, its lake and the config here."""
+
+    target: Target
+    lake: Lake
+    pipeline: Pipeline
+
+
+def pipeline_status(request: LakeRequest) -> StatusReport:
+    """Open the stack and its lake, and examine them now."""
+    pipeline = load_config(request.config).pipeline
+    target = open_target(request.target)
+    examined = Examined(target, lake_of_stack(target, pipeline), pipeline)
+    return examine(examined, request.config, datetime.now(UTC))
+
+
+def examine(examined: Examined, config: Path, at: datetime) -> StatusReport:
+    """Ask all sources at once; what does not answer within its budget is left out and named."""
+    target, pipeline = examined.target, examined.pipeline
+    stack = parts.read_stack(target)
+    tables = tuple(table.name for table in pipeline.streamed_tables)
+    pool = ThreadPoolExecutor(max_workers=_WORKERS)
+    asked: dict[str, Future[Any]] = {
+        "source": pool.submit(parts.read_source, target, stack),
+        "cluster": pool.submit(parts.read_cluster, target, stack),
+        "replication": pool.submit(parts.read_replication, target, stack),
+        "job": pool.submit(parts.read_job, target, stack),
+        "lake": pool.submit(read_lake, examined.lake, tables, at),
+        "deployed_config": pool.submit(parts.read_deployed_config, target, stack),
+    }
+    ends_at = time.monotonic() + BUDGET_SECONDS
+    told: dict[str, Any] = {name: _part(future, ends_at) for name, future in asked.items()}
+    pool.shutdown(wait=False, cancel_futures=True)
+    report = StatusReport(
+        target.stack,
+        target.aws.region,
+        at,
+        stack,
+        local_config=parts.hash_of_file(config),
+        tables=tables,
+        **told,
+    )
+    return _with_problems(report, pipeline)
+
+
+def _part(future: Future[Any], ends_at: float) -> Part[Any]:
+    try:
+        return Part(future.result(timeout=max(0.0, ends_at - time.monotonic())))
+    except NotInTime:
+        return Part(absent=f"no answer within {BUDGET_SECONDS:g} s")
+    except CdcctlError as error:
+        return Part(absent=error.what)
+    except KeyError as error:
+        return Part(absent=f"the stack has no output {error}")
+
+
+def _with_problems(report: StatusReport, pipeline: Pipeline) -> StatusReport:
+    found = [
+        *_of_stack(report),
+        *_of_source(report),
+        *_of_replication(report),
+        *_of_job(report),
+        *_of_tables(report, pipeline),
+    ]
+    return replace(report, problems=tuple(found))
+
+
+def _of_stack(report: StatusReport) -> list[Problem]:
+    found = []
+    name = report.stack_name
+    status = report.stack.status
+    if not status.endswith("_COMPLETE") or "ROLLBACK" in status:
+        verb = "follows it" if status.endswith("_IN_PROGRESS") else "says why and goes on"
+        found.append(Problem(f"the stack is {status}", f"cdcctl deploy --stack {name}   {verb}"))
+    deployed = report.deployed_config.seen
+    if deployed is not None and deployed != report.local_config:
+        found.append(
+            Problem(
+                f"tables.yaml here ({report.local_config[:6]}) is not what is deployed"
+                f" ({deployed[:6]})",
+                f"cdcctl plan --stack {name}",
+            )
+        )
+    return found
+
+
+def _of_source(report: StatusReport) -> list[Problem]:
+    found = []
+    source, cluster = report.source.seen, report.cluster.seen
+    if source is not None and source.status != "available":
+        found.append(Problem(f"the database is {source.status}", "cdcctl logs cfn"))
+    if source is not None and (source.slot_lag_bytes or 0) > _SLOT_LAG_LIMIT:
+        found.append(
+            Problem(
+                f"the replication slot holds {(source.slot_lag_bytes or 0) / 1024**3:.1f} GiB of"
+                " WAL back: the source's disk fills",
+                "cdcctl start dms",
+            )
+        )
+    if cluster is not None and cluster.state != "ACTIVE":
+        found.append(Problem(f"the Kafka cluster is {cluster.state}", "cdcctl logs msk"))
+    if cluster is not None and (cluster.disk_percent or 0) > _DISK_LIMIT_PERCENT:
+        found.append(
+            Problem(f"a broker's disk is {cluster.disk_percent:.0f} % full", "cdcctl doctor")
+        )
+    return found
+
+
+def _of_replication(report: StatusReport) -> list[Problem]:
+    task = report.replication.seen
+    if task is None:
+        return []
+    found = []
+    if task.status not in parts.RUNNING_TASKS:
+        why = task.failure or task.stop_reason
+        found.append(
+            Problem(f"DMS is {task.status}" + (f": {why}" if why else ""), "cdcctl start dms")
+        )
+    latency = max(task.source_latency_seconds or 0, task.target_latency_seconds or 0)
+    if latency > _LATENCY_LIMIT_SECONDS:
+        found.append(Problem(f"DMS is {latency:.0f} s behind", "cdcctl logs dms --since 30m"))
+    for name, table in task.tables.items():
+        if table.state in {"Table error", "Table does not exist", "Table is being reloaded error"}:
+            found.append(
+                Problem(f"DMS has given up {name}: {table.state}", f"cdcctl reload {name}")
+            )
+    return found
+
+
+def _of_job(report: StatusReport) -> list[Problem]:
+    if report.job.absent:
+        return []
+    run = report.job.seen
+    if run is None:
+        return [Problem("the job has never run", "cdcctl start glue")]
+    if run.state in parts.LIVE_RUNS:
+        return []
+    why = f": {run.error}" if run.error else ""
+    return [Problem(f"the job is {run.state}{why}", "cdcctl logs glue   then   cdcctl start glue")]
+
+
+def _of_tables(report: StatusReport, pipeline: Pipeline) -> list[Problem]:
+    found = []
+    slas = {table.name: getattr(table, "sla_seconds", None) for table in pipeline.streamed_tables}
+    for name, told in (report.lake.seen or {}).items():
+        if told.consumed_hour and told.quarantined_hour / told.consumed_hour > _QUARANTINE_LIMIT:
+            share = told.quarantined_hour / told.consumed_hour
+            found.append(
+                Problem(
+                    f"quarantine rate of {name} is {share:.1%} (limit {_QUARANTINE_LIMIT:.0%})",
+                    f"cdcctl quarantine stats {name}",
+                )
+            )
+        limit = slas.get(name)
+        if limit is not None and told.newest_batch_at is not None:
+            age = (report.at - told.newest_batch_at).total_seconds()
+            if age > limit:
+                found.append(
+                    Problem(
+                        f"{name}: the newest batch is {age:.0f} s old (sla_seconds {limit})",
+                        "cdcctl logs glue --table " + name,
+                    )
+                )
+        errors = [each for each in told.breached if each.severity == "error"]
+        if errors:
+            worst = errors[0]
+            column = f" {worst.column}" if worst.column else ""
+            found.append(
+                Problem(
+                    f"{name}: {worst.metric}{column} is {worst.value} (threshold"
+                    f" {worst.threshold})",
+                    f"cdcctl metrics show --table {name} --failed",
+                )
+            )
+    return found
+
+
+def as_data(report: StatusReport) -> dict[str, Any]:
+    """Give the report as plain data."""
+
+    def of(part: Part[Any]) -> Mapping[str, Any]:
+        if part.seen is None:
+            return {"absent": part.absent or "never seen"}
+        return asdict(part.seen) if hasattr(part.seen, "__dataclass_fields__") else part.seen
+
+    return {
+        "stack": report.stack_name,
+        "region": report.region,
+        "at": report.at,
+        "status": report.stack.status,
+        "changed_at": report.stack.changed_at,
+        "healthy": report.is_healthy,
+        "config": {
+            "deployed": report.deployed_config.seen,
+            "local": report.local_config,
+        },
+        "source": of(report.source),
+        "kafka": of(report.cluster),
+        "dms": of(report.replication),
+        "glue": of(report.job),
+        "tables": {name: asdict(told) for name, told in (report.lake.seen or {}).items()},
+        "lake": {"absent": report.lake.absent} if report.lake.seen is None else {},
+        "problems": [{"text": each.text, "fix": each.fix} for each in report.problems],
+    }

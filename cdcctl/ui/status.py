@@ -1,0 +1,169 @@
+"""The screen of `cdcctl status`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.text import Text
+
+from cdcctl.operations.status.lake import TableLake
+from cdcctl.operations.status.parts import TableCapture
+from cdcctl.operations.status.report import Part, StatusReport, as_data
+from cdcctl.ui import console, tables
+from cdcctl.ui.output import Document
+from cdcctl.ui.tables import Heading
+
+_UNITS = ((1024**4, "TB"), (1024**3, "GB"), (1024**2, "MB"), (1024, "kB"))
+_THOUSANDS = ((10**9, "G"), (10**6, "M"), (10**4, "k"))
+
+
+def status_document(report: StatusReport) -> Document:
+    """Give the status for machines."""
+    data = as_data(report)
+    records = [{"table": name, **told} for name, told in data["tables"].items()]
+    return Document("status/v1", data, records)
+
+
+def clear() -> None:
+    """Begin a new screen on a terminal."""
+    if console.is_animated():
+        console.stdout().clear()
+
+
+def show_status(report: StatusReport) -> None:
+    """Draw the whole pipeline on one screen."""
+    tables.show(_head(report), *_parts(report), _tables(report))
+    if report.lake.absent:
+        tables.show(Text(f"lake: n/a ({report.lake.absent})", style="yellow"))
+    if not report.problems:
+        tables.show(Text("✔ nothing is wrong", style="green"))
+        return
+    count = len(report.problems)
+    tables.show(Text(f"{count} problem{'s' if count > 1 else ''}", style="bold red"))
+    for problem in report.problems:
+        tables.show(Text.assemble("→ ", problem.text, "\n  ", (problem.fix, "bold")))
+
+
+def _head(report: StatusReport) -> Text:
+    changed = tables.ago(report.stack.changed_at, report.at)
+    deployed = report.deployed_config
+    if deployed.seen is None:
+        config = f"config n/a ({deployed.absent or 'no job'})"
+    elif deployed.seen == report.local_config:
+        config = f"config {deployed.seen[:6]} (deployed) = local ✔"
+    else:
+        config = f"config {deployed.seen[:6]} (deployed) ≠ local {report.local_config[:6]} ▲"
+    line = f"{report.stack_name}  {report.region}  {report.stack.status} {changed}  {config}"
+    return Text(line, style="bold")
+
+
+def _parts(report: StatusReport) -> list[Text]:
+    return [
+        _line("source", report.source, _source_text),
+        _line("kafka", report.cluster, _cluster_text),
+        _line("dms", report.replication, lambda seen: _dms_text(seen, report)),
+        _line("glue", report.job, lambda seen: _glue_text(seen, report)),
+    ]
+
+
+def _line(name: str, part: Part[Any], text: Any) -> Text:
+    if part.absent:
+        return Text.assemble((f"{name:<7} ", "bold"), (f"n/a ({part.absent})", "yellow"))
+    if part.seen is None:
+        return Text.assemble((f"{name:<7} ", "bold"), ("never ran", "yellow"))
+    return Text.assemble((f"{name:<7} ", "bold"), text(part.seen))
+
+
+def _source_text(seen: Any) -> str:
+    cpu = "" if seen.cpu_percent is None else f"  cpu {seen.cpu_percent:.0f} %"
+    lag = "" if seen.slot_lag_bytes is None else f"  wal slot lag {_bytes(seen.slot_lag_bytes)}"
+    free = "" if seen.free_bytes is None else f"  free {_bytes(seen.free_bytes)}"
+    return f"postgres {seen.version}  {seen.status}{cpu}{lag}{free}"
+
+
+def _cluster_text(seen: Any) -> str:
+    disk = "" if seen.disk_percent is None else f"  disk {seen.disk_percent:.0f} %"
+    return f"{seen.state} {seen.version}{disk}"
+
+
+def _dms_text(seen: Any, report: StatusReport) -> str:
+    since = "" if seen.started_at is None else f" since {tables.ago(seen.started_at, report.at)}"
+    latency = "".join(
+        f"  {name} {value:.1f} s"
+        for name, value in (
+            ("src", seen.source_latency_seconds),
+            ("tgt", seen.target_latency_seconds),
+        )
+        if value is not None
+    )
+    return f"{seen.status}{since.removesuffix(' ago')}{latency}"
+
+
+def _glue_text(seen: Any, report: StatusReport) -> str:
+    since = "" if seen.started_at is None else f"  {tables.ago(seen.started_at, report.at)}"
+    return f"{seen.state} {seen.run_id[:12]}{since}  {seen.workers}"
+
+
+def _tables(report: StatusReport) -> Any:
+    headings = (
+        Heading("TABLE", is_wide=True),
+        Heading("LOADED", "right"),
+        Heading("I/U/D", "right"),
+        Heading("FRESH", "right"),
+        Heading("ROWS", "right"),
+        Heading("QUAR. 1h/24h"),
+        Heading("DQ", is_wide=True),
+    )
+    captured = report.replication.seen.tables if report.replication.seen else {}
+    lake = report.lake.seen or {}
+    rows = (
+        _row(name, captured.get(name), lake.get(name, TableLake()), report)
+        for name in report.tables
+    )
+    return tables.table(headings, rows)
+
+
+def _row(
+    name: str, captured: TableCapture | None, told: TableLake, report: StatusReport
+) -> tuple[str | Text, ...]:
+    changes = (
+        "–"
+        if captured is None
+        else "/".join(_count(n) for n in (captured.inserts, captured.updates, captured.deletes))
+    )
+    fresh = "–" if told.newest_batch_at is None else tables.ago(told.newest_batch_at, report.at)
+    refused = f"{_count(told.quarantined_hour)}/{_count(told.quarantined_day)}"
+    if told.rules:
+        refused += f" {next(iter(told.rules))}"
+    trend = tables.sparkline(told.trend, low=0) if any(told.trend) else ""
+    return (
+        name,
+        "–" if captured is None else _count(captured.loaded),
+        changes,
+        fresh.removesuffix(" ago"),
+        "–" if told.rows is None else _count(told.rows),
+        f"{refused} {trend}".rstrip(),
+        _quality(told),
+    )
+
+
+def _quality(told: TableLake) -> Text:
+    if not told.breached:
+        return Text("✔", style="green")
+    worst = told.breached[0]
+    column = f" {worst.column}" if worst.column else ""
+    return Text(f"✖ {worst.metric}{column}", style="red")
+
+
+def _bytes(value: float) -> str:
+    for size, unit in _UNITS:
+        if value >= size:
+            return f"{value / size:.1f} {unit}"
+    return f"{value:.0f} B"
+
+
+def _count(value: int) -> str:
+    for size, unit in _THOUSANDS:
+        if value >= size:
+            return f"{value / (size if size > 10**4 else 1000):.1f}{unit}"
+    return str(value)

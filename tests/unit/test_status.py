@@ -1,0 +1,236 @@
+"""status: what is wrong is named, each with its command; a source that is silent stays alone."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from cdcctl.aws.errors import AwsError
+from cdcctl.errors import CdcctlError, ExitCode
+from cdcctl.lake.reader import Lake
+from cdcctl.operations.machine_values import plain
+from cdcctl.operations.status import parts, report
+from cdcctl.operations.status.lake import read_lake
+from cdcctl.operations.target import Target
+from cdcctl.ui import status as view
+from cdcctl.ui.output import schema_of
+from glue_job.contract.lake import LakePaths
+from glue_job.contract.loader import load
+from tests.unit import lake_builder as build
+from tests.unit.answering_aws import AnsweringAws
+
+NOW = datetime(2026, 11, 22, 12, 30, tzinfo=UTC)
+CONFIG = Path("config/tables.yaml")
+OUTPUTS = {
+    "DbInstanceIdentifier": "demo-db",
+    "ClusterArn": "arn:cluster",
+    "ReplicationTaskArn": "arn:aws:dms:x:1:task:ABC",
+    "GlueJobName": "demo-cdc",
+}
+
+
+def metrics(**values: float) -> Any:
+    def answer(asked: dict[str, Any]) -> list[dict[str, Any]]:
+        return [
+            {
+                "Id": each["Id"],
+                "Values": [values[name]]
+                if (name := each["MetricStat"]["Metric"]["MetricName"]) in values
+                else [],
+            }
+            for each in asked["MetricDataQueries"]
+        ]
+
+    return answer
+
+
+TASK = {
+    "Status": "running",
+    "ReplicationInstanceArn": "arn:aws:dms:x:1:rep:DEF",
+    "ReplicationTaskStartDate": datetime(2026, 11, 20, tzinfo=UTC),
+}
+RUN = {
+    "Id": "jr_8a1",
+    "JobRunState": "RUNNING",
+    "StartedOn": datetime(2026, 11, 22, 12, tzinfo=UTC),
+    "NumberOfWorkers": 2,
+    "WorkerType": "G.1X",
+}
+DEPLOYED = f"s3://demo-assets-1/config/{parts.hash_of_file(CONFIG)}/tables.yaml"
+HEALTHY: dict[str, Any] = {
+    "describe_stacks": {
+        "Stacks": [
+            {
+                "StackStatus": "UPDATE_COMPLETE",
+                "CreationTime": datetime(2026, 11, 20, tzinfo=UTC),
+                "Outputs": [{"OutputKey": k, "OutputValue": v} for k, v in OUTPUTS.items()],
+            }
+        ]
+    },
+    "describe_db_instances": {
+        "DBInstances": [{"DBInstanceStatus": "available", "EngineVersion": "17.11"}]
+    },
+    "describe_cluster_v2": {
+        "ClusterInfo": {
+            "State": "ACTIVE",
+            "ClusterName": "demo",
+            "Provisioned": {
+                "NumberOfBrokerNodes": 2,
+                "CurrentBrokerSoftwareInfo": {"KafkaVersion": "3.8.x"},
+            },
+        }
+    },
+    "describe_replication_tasks": [TASK],
+    "describe_table_statistics": [
+        {"TableName": "vehicles", "TableState": "Table completed", "FullLoadRows": 15}
+    ],
+    "get_job_runs": {"JobRuns": [RUN]},
+    "get_job": {"Job": {"DefaultArguments": {"--config": DEPLOYED}}},
+    "get_metric_data": metrics(CPUUtilization=12.0, CDCLatencySource=1.8),
+}
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    folder = tmp_path_factory.mktemp("made") / "lake"
+    build.write_batches(
+        folder,
+        [
+            build.batch("vehicles", 1, consumed=100, applied=92, quarantined=8),
+            build.batch("drivers", 1, consumed=10, applied=10),
+        ],
+    )
+    build.write_history(
+        folder, "vehicles", build.VEHICLES, [build.version("2026-11-22T10:00:00Z", None, id=1)]
+    )
+    build.write_metrics(
+        folder,
+        [build.measurement(1, "completeness", 0.5, threshold=0.9, passed=False, severity="error")],
+    )
+    return Lake(folder, LakePaths.below(str(folder)))
+
+
+def asked(lake: Lake | None = None, **answers: Any) -> report.StatusReport:
+    target = Target("demo", AnsweringAws({**HEALTHY, **answers}))  # type: ignore[arg-type]  # from a table
+    pipeline = load(CONFIG.read_text(encoding="utf-8"), str(CONFIG)).pipeline
+    assert pipeline is not None
+    where = report.Examined(target, lake or Lake("nowhere", LakePaths.below("nowhere")), pipeline)
+    return report.examine(where, CONFIG, NOW)
+
+
+def said(found: report.StatusReport) -> str:
+    return "\n".join(f"{each.text} | {each.fix}" for each in found.problems)
+
+
+def test_a_healthy_pipeline_has_no_problem(capsys: pytest.CaptureFixture[str]) -> None:
+    found = asked()
+    assert said(found) == ""
+    view.show_status(found)
+    screen = capsys.readouterr().out
+    assert "UPDATE_COMPLETE" in screen
+    assert "cpu 12 %" in screen
+    assert "src 1.8 s" in screen
+    assert "= local ✔" in screen
+    assert "nothing is wrong" in screen
+    assert max(map(len, screen.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(
+    ("answers", "text"),
+    [
+        (
+            {
+                "describe_stacks": {
+                    "Stacks": [
+                        {
+                            **HEALTHY["describe_stacks"]["Stacks"][0],
+                            "StackStatus": "UPDATE_ROLLBACK_FAILED",
+                        }
+                    ]
+                }
+            },
+            "the stack is UPDATE_ROLLBACK_FAILED | cdcctl deploy",
+        ),
+        ({"get_job": {"Job": {"DefaultArguments": {"--config": "s3://a/config/0f/t"}}}}, "0f"),
+        (
+            {"describe_db_instances": {"DBInstances": [{"DBInstanceStatus": "storage-full"}]}},
+            "the database is storage-full",
+        ),
+        ({"get_metric_data": metrics(OldestReplicationSlotLag=9e9)}, "8.4 GiB of WAL"),
+        ({"get_metric_data": metrics(KafkaDataLogsDiskUsed=91.0)}, "91 % full"),
+        ({"get_metric_data": metrics(CDCLatencyTarget=900.0)}, "DMS is 900 s behind"),
+        (
+            {
+                "describe_replication_tasks": [
+                    {**TASK, "Status": "failed", "LastFailureMessage": "SASL failed"}
+                ]
+            },
+            "DMS is failed: SASL failed | cdcctl start dms",
+        ),
+        (
+            {"describe_table_statistics": [{"TableName": "vehicles", "TableState": "Table error"}]},
+            "cdcctl reload vehicles",
+        ),
+        ({"get_job_runs": {"JobRuns": []}}, "the job has never run | cdcctl start glue"),
+        (
+            {
+                "get_job_runs": {
+                    "JobRuns": [{**RUN, "JobRunState": "FAILED", "ErrorMessage": "no memory"}]
+                }
+            },
+            "the job is FAILED: no memory",
+        ),
+    ],
+)
+def test_what_is_wrong_is_named_with_its_command(answers: dict[str, Any], text: str) -> None:
+    assert text in said(asked(**answers))
+
+
+def test_a_run_that_glue_ended_for_maintenance_is_followed() -> None:
+    runs = [
+        {**RUN, "Id": "jr_8a1", "JobRunState": "EXPIRED"},
+        {**RUN, "Id": "jr_8a1_restart_1", "JobRunState": "RUNNING"},
+    ]
+    found = asked(get_job_runs={"JobRuns": runs})
+    assert found.job.seen is not None
+    assert found.job.seen.run_id == "jr_8a1_restart_1"
+    assert said(found) == ""
+
+
+def test_a_missing_permission_stands_in_its_place(capsys: pytest.CaptureFixture[str]) -> None:
+    denied = AwsError(
+        "AWS004", "permission dms:DescribeReplicationTasks is missing", aws_code="AccessDenied"
+    )
+    found = asked(describe_replication_tasks=denied)
+    view.show_status(found)
+    assert "n/a (permission dms:DescribeReplicationTasks is missing)" in capsys.readouterr().out
+    assert found.job.seen is not None
+
+
+def test_a_stack_that_is_not_there_is_not_found() -> None:
+    with pytest.raises(CdcctlError) as caught:
+        asked(describe_stacks=AwsError("AWS008", "no", aws_code="ValidationError"))
+    assert caught.value.exit_code == ExitCode.NOT_FOUND
+
+
+def test_the_lake_tells_of_each_table(lake: Lake, capsys: pytest.CaptureFixture[str]) -> None:
+    told = read_lake(lake, ("vehicles", "drivers", "alerts"), NOW)
+    assert (told["vehicles"].consumed_hour, told["vehicles"].quarantined_hour) == (100, 8)
+    assert told["vehicles"].rows == 1
+    assert told["alerts"].newest_batch_at is None
+    found = asked(lake)
+    assert "quarantine rate of vehicles is 8.0% (limit 5%)" in said(found)
+    assert "vehicles: completeness is 0.5 (threshold 0.9)" in said(found)
+    view.show_status(found)
+    assert "8/8" in capsys.readouterr().out
+
+
+def test_machines_get_the_same(lake: Lake) -> None:
+    document = view.status_document(asked(lake))
+    envelope = {"schema": f"cdcctl/{document.schema}", "data": document.data, "warnings": []}
+    jsonschema.validate(json.loads(json.dumps(envelope, default=plain)), schema_of("status/v1"))
