@@ -12,6 +12,7 @@ from typing import Any
 from cdcctl.compile.catalog import catalog_entries
 from cdcctl.compile.ddl import ddl_script
 from cdcctl.compile.dms import endpoint_settings, table_mappings, task_settings
+from cdcctl.compile.template import render_bootstrap, render_pipeline
 from cdcctl.compile.topics import topics
 from cdcctl.errors import CdcctlError, ExitCode
 from cdcctl.operations.configuration import load_config
@@ -25,6 +26,7 @@ class CompileFormat(StrEnum):
     dms = "dms"
     topics = "topics"
     catalog = "catalog"
+    cfn = "cfn"
     all = "all"
 
 
@@ -106,11 +108,19 @@ def _catalog(pipeline: Pipeline) -> Sequence[Artefact]:
     return (_json("catalog.json", {"tables": list(catalog_entries(pipeline))}),)
 
 
+def _cfn(pipeline: Pipeline) -> Sequence[Artefact]:
+    return (
+        Artefact("bootstrap.template.json", render_bootstrap().body + "\n"),
+        Artefact("pipeline.template.json", render_pipeline(pipeline).body + "\n"),
+    )
+
+
 _BUILDERS: dict[CompileFormat, Callable[[Pipeline], Sequence[Artefact]]] = {
     CompileFormat.ddl: _ddl,
     CompileFormat.dms: _dms,
     CompileFormat.topics: _topics,
     CompileFormat.catalog: _catalog,
+    CompileFormat.cfn: _cfn,
 }
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 
 class AnsweringAws:
-    """Stands in for `cdcctl.aws.session.Aws`; what is a function in the table sees what is asked."""
+    """Stands in for the session; a function in the table is called with what is asked."""
 
     account = "123456789012"
     region = "eu-central-1"

@@ -243,6 +243,8 @@ def test_compile_for_machines(config: Path, capsys: pytest.CaptureFixture[str]) 
         "dms-endpoint-settings.json",
         "topics.json",
         "catalog.json",
+        "bootstrap.template.json",
+        "pipeline.template.json",
     ]
 
 
