@@ -248,7 +248,7 @@ def test_two_stacks_share_no_name(resources: dict[str, Any]) -> None:
         each[key]
         for each in (r.get("Properties", {}) for r in resources.values())
         for key in each
-        if key.endswith("Name") and key != "ServiceName" and isinstance(each[key], dict)
+        if key.endswith("Name") and "Fn::Sub" in each[key] and key != "ServiceName"
     ]
     assert len(names) > 10
     assert not [name for name in names if "AWS::StackName" not in json.dumps(name)]
