@@ -44,6 +44,9 @@ COMMANDS = (
     Entry("rules", "Config", "rules, transforms, metrics: docs and examples"),
     Entry("schema", "Config", "the JSON Schema of tables.yaml"),
     Entry("compile", "Config", "DDL, DMS settings, topics, catalog entries"),
+    Entry("bootstrap-db", "Deliver", "the source's tables and columns"),
+    Entry("sync-topics", "Deliver", "the topics; tells what has drifted"),
+    Entry("sync-catalog", "Deliver", "every lake table for Athena"),
     Entry("seed", "Deliver", "fleet data for the source, bad rows included"),
     Entry("status", "Run", "one screen: what runs, how late, what is wrong"),
     Entry(

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, get_type_hints
 
 import typer
 
@@ -22,6 +19,7 @@ from cdcctl.commands.options import (
     RegionOption,
     StackOption,
 )
+from cdcctl.commands.stack_options import with_shared_options
 from cdcctl.operations.lakes import LakeRequest
 from cdcctl.operations.moments import moment
 from cdcctl.operations.target import TargetChoice
@@ -29,31 +27,7 @@ from cdcctl.operations.target import TargetChoice
 
 def reads_lake(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the options that choose a lake, and hand it their request as `where`."""
-    hints = get_type_hints(command, include_extras=True)
-    own = inspect.signature(command).parameters
-    shared = inspect.signature(_request).parameters
-    shared_hints = get_type_hints(_request, include_extras=True)
-
-    @functools.wraps(command)
-    def with_lake(**given: Any) -> None:
-        chosen = {name: given.pop(name) for name in shared}
-        command(**given, where=_request(**chosen))
-
-    parameters = [each for name, each in own.items() if name != "where"]
-    with_lake.__signature__ = inspect.Signature(  # type: ignore[attr-defined]  # read by Typer
-        [
-            each.replace(kind=inspect.Parameter.KEYWORD_ONLY, annotation=types[each.name])
-            for each, types in (
-                *((each, hints) for each in parameters),
-                *((each, shared_hints) for each in shared.values()),
-            )
-        ]
-    )
-    with_lake.__annotations__ = {
-        name: hint for name, hint in (hints | shared_hints).items() if name != "where"
-    }
-    del with_lake.__wrapped__  # Typer would look behind the signature
-    return with_lake
+    return with_shared_options(command, _request, "where")
 
 
 def _request(

@@ -115,6 +115,11 @@ def _create_table(schema: str, table: Table) -> Statement:
 
 def _column_lines(table: Table) -> Iterable[str]:
     for column in table.schema:
-        required = not column.nullable or column.name in table.primary_key
-        suffix = " NOT NULL" if required else ""
-        yield f"    {quoted(column.name)} {column_source_type(column)}{suffix}"
+        yield f"    {column_definition(table, column)}"
+
+
+def column_definition(table: Table, column: Column) -> str:
+    """Give a column's name, type and whether it is required."""
+    required = not column.nullable or column.name in table.primary_key
+    suffix = " NOT NULL" if required else ""
+    return f"{quoted(column.name)} {column_source_type(column)}{suffix}"

@@ -1,0 +1,140 @@
+"""Makes the source's tables from a compiled artefact; it runs no SQL that comes with an event.
+
+Event: {"action": "inspect" | "apply_ddl", "bucket", "key", "sha256", "dry_run"}. The artefact lists
+schema and tables with the statements that make them; which of them are needed is decided here, from
+what the database has, and all run in one transaction.
+"""
+
+import json
+import os
+import re
+
+import boto3
+import psycopg2
+from artefact import Refused, answered, read_artefact
+
+_NAME = r'"(?:[^"]|"")+"'
+_ALLOWED = (
+    re.compile(rf"CREATE SCHEMA IF NOT EXISTS {_NAME}"),
+    re.compile(rf"CREATE TABLE IF NOT EXISTS {_NAME}\.{_NAME} \([^;]*\)", re.DOTALL),
+    re.compile(rf"ALTER TABLE {_NAME}\.{_NAME} ADD COLUMN IF NOT EXISTS {_NAME} [^;]+"),
+)
+_COLUMNS = """
+SELECT a.attname, format_type(a.atttypid, a.atttypmod), NOT a.attnotnull
+FROM pg_attribute a
+JOIN pg_class c ON c.oid = a.attrelid
+JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = %s AND c.relname = %s AND a.attnum > 0 AND NOT a.attisdropped
+ORDER BY a.attnum
+"""
+_KEY = """
+SELECT a.attname
+FROM pg_index i
+JOIN pg_class c ON c.oid = i.indrelid
+JOIN pg_namespace n ON n.oid = c.relnamespace
+CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY AS k(attnum, place)
+JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.attnum
+WHERE i.indisprimary AND n.nspname = %s AND c.relname = %s
+ORDER BY k.place
+"""
+_IDENTITY = """
+SELECT c.relreplident FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = %s AND c.relname = %s
+"""
+
+
+def handler(event, context):
+    """Answer one event."""
+    return answered(lambda: _carry_out(event))
+
+
+def _carry_out(event):
+    action = event.get("action")
+    if action not in {"inspect", "apply_ddl"}:
+        raise Refused(f"there is no action {action!r}")
+    artefact = read_artefact(event, boto3.client("s3"))
+    connection = _connect()
+    try:
+        with connection, connection.cursor() as cursor:
+            cursor.execute("SET LOCAL statement_timeout = '60s'")
+            cursor.execute("SET LOCAL lock_timeout = '5s'")
+            state = _state(cursor, artefact)
+            needed = _needed(artefact, state)
+            if action == "inspect" or event.get("dry_run"):
+                return {**state, "statements": [{**each, "status": "planned"} for each in needed]}
+            return {**state, "statements": _run(cursor, needed)}
+    finally:
+        connection.close()
+
+
+def _state(cursor, artefact):
+    cursor.execute("SHOW wal_level")
+    (wal_level,) = cursor.fetchone()
+    schema = artefact["schema"]
+    tables = {}
+    for table in artefact["tables"]:
+        place = (schema, table["name"])
+        cursor.execute(_COLUMNS, place)
+        columns = [
+            {"name": name, "type": kind, "nullable": nullable}
+            for name, kind, nullable in cursor.fetchall()
+        ]
+        if not columns:
+            continue
+        cursor.execute(_KEY, place)
+        key = [name for (name,) in cursor.fetchall()]
+        cursor.execute(_IDENTITY, place)
+        (identity,) = cursor.fetchone()
+        tables[table["name"]] = {"columns": columns, "primary_key": key, "identity": identity}
+    return {"wal_level": wal_level, "tables": tables}
+
+
+def _needed(artefact, state):
+    statements = []
+    for table in artefact["tables"]:
+        found = state["tables"].get(table["name"])
+        if found is None:
+            statements.append({"name": f"create table {table['name']}", "sql": table["create"]})
+            continue
+        present = {column["name"] for column in found["columns"]}
+        statements += [
+            {"name": f"add column {table['name']}.{column['name']}", "sql": column["add"]}
+            for column in table["columns"]
+            if column["name"] not in present
+        ]
+    if statements and not state["tables"] and artefact.get("create_schema"):
+        statements.insert(0, {"name": "create schema", "sql": artefact["create_schema"]})
+    for each in statements:
+        if not any(allowed.fullmatch(each["sql"]) for allowed in _ALLOWED):
+            raise Refused(f"the artefact's statement for `{each['name']}` is not one that may run")
+    return statements
+
+
+def _run(cursor, statements):
+    done = []
+    for each in statements:
+        try:
+            cursor.execute(each["sql"])
+        except psycopg2.Error as error:
+            said = " ".join(str(error).split())
+            raise Refused(f"`{each['name']}` failed, nothing was changed: {said}") from error
+        done.append({**each, "status": "done"})
+    return done
+
+
+def _connect():
+    secret = boto3.client("secretsmanager").get_secret_value(SecretId=os.environ["DB_SECRET_ARN"])
+    held = json.loads(secret["SecretString"])
+    try:
+        return psycopg2.connect(
+            host=os.environ["DB_HOST"],
+            port=os.environ["DB_PORT"],
+            dbname=os.environ["DB_NAME"],
+            user=held["username"],
+            password=held["password"],
+            sslmode=os.environ["DB_SSLMODE"],
+            connect_timeout=10,
+            application_name="cdcctl",
+        )
+    except psycopg2.OperationalError as error:
+        raise Refused(f"the database does not answer: {' '.join(str(error).split())}") from error
