@@ -90,6 +90,14 @@ def read_lock(lock_file: Path) -> list[Artifact]:
     return artifacts
 
 
+def only_jar(
+    lock_file: Path, name: str, progress: Progress, artifacts_dir: Path | None = None
+) -> Path:
+    """Give one verified jar of a lock file by its artifact's name."""
+    artifacts = [each for each in read_lock(lock_file) if each.name == name]
+    return _verified(artifacts, name, progress, artifacts_dir)[0]
+
+
 def missing(lock_file: Path) -> list[str]:
     """Name the jars of a lock file that the cache does not hold intact."""
     cache = cache_directory()
@@ -99,7 +107,12 @@ def missing(lock_file: Path) -> list[str]:
 def _jars(
     lock_file: Path, purpose: str, progress: Progress, artifacts_dir: Path | None
 ) -> list[Path]:
-    artifacts = read_lock(lock_file)
+    return _verified(read_lock(lock_file), purpose, progress, artifacts_dir)
+
+
+def _verified(
+    artifacts: Sequence[Artifact], purpose: str, progress: Progress, artifacts_dir: Path | None
+) -> list[Path]:
     cache = cache_directory()
     with _locked(cache):
         wanted = [artifact for artifact in artifacts if not _is_intact(cache, artifact)]

@@ -120,4 +120,5 @@ def _connect():
         sasl_plain_username=held["username"],
         sasl_plain_password=held["password"],
         client_id="cdcctl-kafka-admin",
+        bootstrap_timeout_ms=10_000,
     )
