@@ -68,7 +68,8 @@ def _listing(
         field = filters.get(given["Name"])
         if field is None:
             raise Refusal("InvalidParameterValueException", f"Invalid filter {given['Name']}")
-        items = [item for item in items if item.get(field) in given["Values"]]
+        wanted = {value.lower() for value in given["Values"]}
+        items = [item for item in items if str(item.get(field)).lower() in wanted]
     if not items and request.get("Filters") and none_found:
         raise Refusal("ResourceNotFoundFault", none_found)
     size = int(request.get("MaxRecords") or 100)

@@ -80,13 +80,22 @@ class Door:
             body = await _whole_body(receive)
             receive = _replayed(body, receive)
         call = called(scope["method"], scope["path"], scope["query_string"].decode(), headers, body)
-        if call is not None and await self._is_answered_by_fault(call, headers, scope, send):
+        fault = None if call is None else self._fault_of(call, headers)
+        if call is None or fault is None:
+            await self.app(scope, receive, send)
             return
-        await self.app(scope, receive, send)
+        await asyncio.sleep(fault.delay)
+        if fault.drop:
+            _drop_connection(scope)
+        elif fault.code is None:
+            await self.app(scope, receive, send)
+        else:
+            # A request that is not read to its end costs the client its connection.
+            await _whole_body(receive)
+            await _refuse(call.service, fault, headers, send)
 
-    async def _is_answered_by_fault(
-        self, call: Call, headers: dict[str, str], scope: Scope, send: Send
-    ) -> bool:
+    def _fault_of(self, call: Call, headers: dict[str, str]) -> Fault | None:
+        """Note a call and give the fault that is meant for it."""
         set_request_account_id(call.access_key)
         account = get_account_id()
         self.calls.setdefault(account, []).append(
@@ -98,21 +107,11 @@ class Door:
             }
         )
         fault = next((fault for fault in self.faults if fault.takes(call, account)), None)
-        if fault is None:
-            return False
-        if fault.times is not None:
+        if fault is not None and fault.times is not None:
             fault.times -= 1
             if fault.times <= 0:
                 self.faults.remove(fault)
-        if fault.delay:
-            await asyncio.sleep(fault.delay)
-        if fault.drop:
-            _drop_connection(scope)
-            return True
-        if fault.code is None:
-            return False
-        await _refuse(call.service, fault, headers, send)
-        return True
+        return fault
 
     async def _control(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer the test itself: `/_fake/<what>` with a JSON object, `account` optional."""

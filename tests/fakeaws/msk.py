@@ -36,7 +36,7 @@ def _json(document: dict[str, Any]) -> Response:
 
 
 def _cluster_v2(cluster: dict[str, Any]) -> dict[str, Any]:
-    provisioned = {name: cluster[name] for name in _PROVISIONED if cluster.get(name) is not None}
+    provisioned = {name: cluster[name] for name in _PROVISIONED if cluster.get(name)}
     software = provisioned.get("CurrentBrokerSoftwareInfo", {})
     provisioned["CurrentBrokerSoftwareInfo"] = {k: v for k, v in software.items() if v is not None}
     return {

@@ -12,6 +12,8 @@ import botocore.session
 from botocore.exceptions import UnknownServiceError
 
 _SCOPE = re.compile(r"Credential=([^/,]+)/\d{8}/([^/]+)/([^/]+)/")
+_COPIES = {"PutObject": "CopyObject", "UploadPart": "UploadPartCopy"}
+"""Pairs on one path; the second has a header that names its source."""
 _MODEL_NAMES = {"monitoring": "cloudwatch", "airflow": "mwaa"}
 """Services whose name in a signature is not that of their model."""
 
@@ -59,7 +61,7 @@ def _routes(service: str) -> tuple[_Route, ...]:
     except UnknownServiceError:
         return ()
     routes = []
-    for name in model.operation_names:
+    for name in set(model.operation_names) - set(_COPIES.values()):
         http = model.operation_model(name).http
         path, _, query = http["requestUri"].partition("?")
         pattern = re.sub(r"\\\{[^}]*\\\}", "(.+?)", re.escape(path.rstrip("/") or "/"))
@@ -101,7 +103,5 @@ def called(
     else:
         operation = _by_route(service, method, path, query)
         if service == "s3" and "x-amz-copy-source" in headers:
-            operation = {"PutObject": "CopyObject", "UploadPart": "UploadPartCopy"}.get(
-                operation, operation
-            )
+            operation = _COPIES.get(operation, operation)
     return Call(access_key, region, service, operation)
