@@ -26,6 +26,7 @@ tags = AccountRegionScopedDict()
 STORES = (groups, instances, endpoints, connections, tasks, tags)
 
 _NOT_STORED = {"Tags", "Password", "ResourceIdentifier"}
+_ENGINE_VERSIONS = ("3.5.4", "3.6.0", "3.6.1")
 _BUSY = ("starting", "running", "stopping", "modifying", "deleting")
 
 
@@ -575,7 +576,7 @@ def remove_tags_from_resource(request: Request) -> Answer:
 
 
 def list_tags_for_resource(request: Request) -> Answer:
-    arns = request.get("ResourceArnList") or [request["ResourceArn"]]
+    arns = request.get("ResourceArnList") or [request.get("ResourceArn", "")]
     return {
         "TagList": [
             {"Key": key, "Value": value, "ResourceArn": arn}
@@ -593,6 +594,42 @@ def describe_account_attributes(request: Request) -> Answer:
             {"AccountQuotaName": name, "Used": used[name], "Max": limits[name]} for name in limits
         ]
     }
+
+
+def describe_orderable_replication_instances(request: Request) -> Answer:
+    classes = ("dms.t3.medium", "dms.t3.large", "dms.r6i.large", "dms.r6i.xlarge")
+    offered = [
+        {
+            "EngineVersion": version,
+            "ReplicationInstanceClass": name,
+            "StorageType": "gp2",
+            "MinAllocatedStorage": 5,
+            "MaxAllocatedStorage": 6144,
+            "DefaultAllocatedStorage": 50,
+        }
+        for version in _ENGINE_VERSIONS
+        for name in classes
+    ]
+    return _listing(request, offered, "OrderableReplicationInstances", {})
+
+
+def describe_engine_versions(request: Request) -> Answer:
+    versions = [{"Version": version, "ReleaseStatus": "prod"} for version in _ENGINE_VERSIONS]
+    return _listing(request, versions, "EngineVersions", {})
+
+
+def describe_events(request: Request) -> Answer:
+    return {"Events": []}
+
+
+def describe_pending_maintenance_actions(request: Request) -> Answer:
+    return {"PendingMaintenanceActions": []}
+
+
+def describe_replication_instance_task_logs(request: Request) -> Answer:
+    arn = request["ReplicationInstanceArn"]
+    _found(instances, arn, "Replication instance")
+    return {"ReplicationInstanceArn": arn, "ReplicationInstanceTaskLogs": []}
 
 
 OPERATIONS: dict[str, Callable[[Request], Answer]] = {
@@ -625,6 +662,11 @@ OPERATIONS: dict[str, Callable[[Request], Answer]] = {
         remove_tags_from_resource,
         list_tags_for_resource,
         describe_account_attributes,
+        describe_orderable_replication_instances,
+        describe_engine_versions,
+        describe_events,
+        describe_pending_maintenance_actions,
+        describe_replication_instance_task_logs,
     )
 }
 

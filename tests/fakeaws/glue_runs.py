@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ministack.core.responses import AccountRegionScopedDict, get_account_id, get_region
+from ministack.services import cloudwatch_logs as logs
 from ministack.services import glue, s3
 
 from tests.fakeaws.processes import Child, environment_of_account
@@ -25,6 +26,8 @@ runs = AccountRegionScopedDict()
 """A job's name to its runs, the newest first."""
 STORES = (runs,)
 
+_LOG_GROUP = "/aws-glue/jobs/error"
+_LOG_SECONDS = 0.2
 LIVE = ("STARTING", "RUNNING", "STOPPING", "WAITING")
 
 _handle_glue = glue.handle_request
@@ -191,6 +194,23 @@ def _launch(run: dict[str, Any], job: dict[str, Any]) -> None:
     else:
         _enter(run, {"JobRunState": "RUNNING"})
     run["_process"] = process
+    _follow(run["Id"], process)
+
+
+def _follow(stream: str, process: Child) -> None:
+    """Bring what the process writes to the log group in which Glue has it."""
+    place = {"logGroupName": _LOG_GROUP, "logStreamName": stream}
+    logs._create_log_group(place)
+    logs._create_log_stream(place)
+    with process.log.open(errors="replace") as log:
+        is_last = False
+        while not is_last:
+            is_last = process.exit_code is not None
+            now = int(time.time() * 1000)
+            events = [{"timestamp": now, "message": line.rstrip()} for line in log if line.strip()]
+            if events:
+                logs._put_log_events({**place, "logEvents": events})
+            time.sleep(_LOG_SECONDS)
 
 
 def _argv(run: dict[str, Any], arguments: dict[str, str]) -> list[str]:

@@ -33,9 +33,11 @@ def _install() -> Any:
     """Put our services, types and the door into ministack."""
     from ministack import app as ministack_app
 
-    from tests.fakeaws import cfn_types, dms, faults, glue_runs, msk
+    from tests.fakeaws import cfn_types, dms, faults, glue_runs, msk, quotas
 
-    ministack_app.SERVICE_HANDLERS.update(dms=dms.handle, kafka=msk.handle, glue=glue_runs.handle)
+    ministack_app.SERVICE_HANDLERS.update(
+        dms=dms.handle, kafka=msk.handle, glue=glue_runs.handle, servicequotas=quotas.handle
+    )
     cfn_types.install()
     faults.watch_connections()
     stores = (*dms.STORES, *msk.STORES, *glue_runs.STORES, *cfn_types.STORES)

@@ -21,6 +21,7 @@ DEFAULTS: dict[str, Any] = {
     "dms_capture": os.environ.get("FAKE_DMS_CAPTURE"),
     "dms_tables": None,
     "lambda_interfaces": False,
+    "quotas": {},
 }
 """`speed` is the seconds that one minute of a real resource's creation takes here."""
 

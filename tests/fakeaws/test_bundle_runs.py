@@ -97,11 +97,16 @@ def test_a_run_has_the_bundle_the_merged_arguments_and_the_account(
     assert f"spark.hadoop.fs.s3a.access.key {fake_aws.account}\n" in seen["defaults"]
 
 
-def test_a_run_fails_with_the_last_line_of_its_process(glue: Any) -> None:
+def test_a_run_fails_with_the_last_line_of_its_process(fake_aws: FakeAws, glue: Any) -> None:
     arguments = {"--then": "raise SystemExit('error[KFK01]: no brokers')"}
     run = glue.start_job_run(JobName="j", Arguments=arguments)["JobRunId"]
     failed = settled(glue, run, "FAILED")
     assert failed["ErrorMessage"] == "SystemExit: 1: error[KFK01]: no brokers"
+    time.sleep(0.5)
+    events = fake_aws.client("logs").get_log_events(
+        logGroupName="/aws-glue/jobs/error", logStreamName=run
+    )["events"]
+    assert events[-1]["message"] == "error[KFK01]: no brokers"
 
 
 def test_a_stopped_run_ends_its_process(glue: Any) -> None:
