@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from ministack.core.responses import AccountRegionScopedDict, get_account_id, get_region
 from ministack.services import ec2, glue, lambda_svc, msk, rds, s3
 from ministack.services import secretsmanager as secrets_manager
-from ministack.services.cloudformation import helpers, provisioners, stacks
+from ministack.services.cloudformation import engine, helpers, provisioners, stacks
 
 from tests.fakeaws import dms
 from tests.fakeaws.msk import policies
@@ -57,6 +57,21 @@ _REPLACED_BY = {
         "TargetEndpointArn",
     ),
     "AWS::Glue::SecurityConfiguration": ("Name", "EncryptionConfiguration"),
+    "AWS::EC2::VPC": ("CidrBlock",),
+    "AWS::EC2::Subnet": ("AvailabilityZone", "CidrBlock", "VpcId"),
+    "AWS::EC2::RouteTable": ("VpcId",),
+    "AWS::EC2::SecurityGroup": ("GroupDescription", "GroupName", "VpcId"),
+    "AWS::EC2::VPCEndpoint": ("ServiceName", "VpcEndpointType", "VpcId"),
+    "AWS::KMS::Key": (),
+    "AWS::KMS::Alias": ("AliasName",),
+    "AWS::Logs::LogGroup": ("LogGroupName",),
+    "AWS::S3::Bucket": ("BucketName",),
+    "AWS::S3::BucketPolicy": ("Bucket",),
+    "AWS::SecretsManager::Secret": ("Name",),
+    "AWS::CloudWatch::Alarm": ("AlarmName",),
+    "AWS::Events::Rule": ("EventBusName", "Name"),
+    "AWS::SNS::TopicPolicy": (),
+    "AWS::IAM::Policy": ("PolicyName",),
     "AWS::EC2::SecurityGroupIngress": ("GroupId", "CidrIp", "SourceSecurityGroupId", "IpProtocol"),
     "AWS::EC2::SecurityGroupEgress": (
         "GroupId",
@@ -230,14 +245,25 @@ def _update_instance(arn: str, old: Properties, new: Properties, stack: str) -> 
     return arn, {"ReplicationInstancePrivateIpAddresses": "10.0.0.10"}
 
 
+_API_NAMES = {"PostgreSqlSettings": "PostgreSQLSettings", "SaslUserName": "SaslUsername"}
+"""Where CloudFormation spells a setting otherwise than DMS."""
+
+
+def _as_api(properties: Any) -> Any:
+    if not isinstance(properties, dict):
+        return properties
+    return {_API_NAMES.get(name, name): _as_api(value) for name, value in properties.items()}
+
+
 def _create_endpoint(logical_id: str, properties: Properties, stack: str) -> Made:
     name = _named(properties, "EndpointIdentifier", stack, logical_id)
-    made = _dms("CreateEndpoint", **{**properties, "EndpointIdentifier": name})["Endpoint"]
+    request = {**_as_api(properties), "EndpointIdentifier": name}
+    made = _dms("CreateEndpoint", **request)["Endpoint"]
     return made["EndpointArn"], {"ExternalId": ""}
 
 
 def _update_endpoint(arn: str, old: Properties, new: Properties, stack: str) -> Made:
-    _dms("ModifyEndpoint", **{**new, "EndpointArn": arn})
+    _dms("ModifyEndpoint", **{**_as_api(new), "EndpointArn": arn})
     return arn, {"ExternalId": ""}
 
 
@@ -527,7 +553,8 @@ def _delete_database(database: str, properties: Properties) -> None:
 
 def _database_xml(instance: dict[str, Any]) -> str:
     """Tell of the managed secret, which ministack tells for clusters only."""
-    xml: str = _ministack_database_xml(instance)
+    # RDS leaves out what ministack writes as an empty element.
+    xml: str = _ministack_database_xml(instance).replace("<ReplicaMode></ReplicaMode>", "")
     managed = instance.get("MasterUserSecret")
     if not managed:
         return xml
@@ -681,6 +708,35 @@ def _resolved_document(params: Any, body_key: str, url_key: str, label: str) -> 
 _ministack_resolve = helpers._resolve_document
 
 
+def _joined(value: Any, parameters: dict[str, Any]) -> Any:
+    """Work out each Fn::Join, which ministack leaves as it is in a condition."""
+    match value:
+        case {"Fn::Join": [separator, items]}:
+            match _joined(items, parameters):
+                case {"Ref": name} if name in parameters:
+                    parts = str(parameters[name]["Value"]).split(",")
+                case parts:
+                    parts = [
+                        str(parameters[part["Ref"]]["Value"]) if isinstance(part, dict) else part
+                        for part in parts
+                    ]
+            return separator.join(part.strip() for part in parts)
+        case dict():
+            return {key: _joined(item, parameters) for key, item in value.items()}
+        case list():
+            return [_joined(item, parameters) for item in value]
+        case _:
+            return value
+
+
+def _evaluated_conditions(template: Any, parameters: Any) -> Any:
+    conditions = _joined(template.get("Conditions", {}), parameters)
+    return _ministack_conditions({**template, "Conditions": conditions}, parameters)
+
+
+_ministack_conditions = engine._evaluate_conditions
+
+
 def _failing(kind: str, handler: Handler) -> Handler:
     """Let a type take its time and fail on demand, and turn a service's refusal into a reason."""
 
@@ -755,9 +811,13 @@ def install() -> None:
     for action in ("create", "update", "delete"):
         name = f"_custom_resource_{action}"
         setattr(provisioners, name, _failing_custom(getattr(provisioners, name), action))
-    provisioners._REPLACING_PROPERTIES.update(_REPLACED_BY)
+    for kind, names in _REPLACED_BY.items():
+        provisioners._REPLACING_PROPERTIES.setdefault(kind, names)
     takes_a_worker = stacks._runs_on_worker_thread
     stacks._runs_on_worker_thread = lambda kind: kind in MINUTES or takes_a_worker(kind)
+    for name, module in list(sys.modules.items()):
+        if name.startswith("ministack.") and hasattr(module, "_evaluate_conditions"):
+            module._evaluate_conditions = _evaluated_conditions  # type: ignore[attr-defined]
     helpers._resolve_document = _resolved_document
     rds._instance_xml = _database_xml
     ec2._ACTION_MAP["DescribeNetworkInterfaces"] = _described_interfaces

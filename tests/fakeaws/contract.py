@@ -15,8 +15,6 @@ ALLOWED: frozenset[tuple[str, str, str]] = frozenset(
         ("dms", "DescribeEndpoints", "Endpoints[].EndpointType"),
         # CloudFormation's events of a stack have states that the model lists for stacks only.
         ("cloudformation", "DescribeStackEvents", "StackEvents[].ResourceStatus"),
-        # ministack writes an empty element where RDS writes none.
-        ("rds", "DescribeDBInstances", "DBInstances[].ReplicaMode"),
     }
 )
 """Deviations that are known: service, operation, where in the answer."""
