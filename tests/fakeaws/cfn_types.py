@@ -19,7 +19,7 @@ from ministack.services import secretsmanager as secrets_manager
 from ministack.services.cloudformation import engine, helpers, provisioners, stacks
 
 from tests.fakeaws import dms
-from tests.fakeaws.msk import policies
+from tests.fakeaws.msk import make_users, policies
 from tests.fakeaws.refusal import Answer, Refusal
 from tests.fakeaws.settings import failure, pass_minutes, setting
 
@@ -37,6 +37,9 @@ MINUTES = {
     "AWS::EC2::NatGateway": 2.0,
 }
 """How long the slow types take on AWS, about."""
+
+_BLOCKING = {*MINUTES, "AWS::MSK::BatchScramSecret"}
+"""Types that wait for something, and must not hold the server's loop."""
 
 _REPLACED_BY = {
     "AWS::MSK::Cluster": ("ClusterName", "EncryptionInfo"),
@@ -192,7 +195,16 @@ def _associate_secrets(logical_id: str, properties: Properties, stack: str) -> M
                 f"The provided secret has an invalid name: {name}. (Service: Kafka, Code: 400)"
             )
     msk._scram_secrets[arn] = list(properties.get("SecretArnList") or ())
+    if setting("kafka_admin"):
+        make_users([_secret_value(secret) for secret in msk._scram_secrets[arn]])
     return arn, {}
+
+
+def _secret_value(secret: str) -> dict[str, str]:
+    record = secrets_manager._secrets[_secret_name(secret)]
+    current = next(v for v in record["Versions"].values() if "AWSCURRENT" in v["Stages"])
+    login: dict[str, str] = json.loads(current["SecretString"])
+    return login
 
 
 def _dissociate_secrets(arn: str, properties: Properties) -> None:
@@ -513,7 +525,8 @@ def _as_stack_database(name: str, properties: Properties) -> dict[str, Any]:
 
 def _managed_secret(instance: dict[str, Any], properties: Properties) -> dict[str, Any]:
     password = setting("rds_password") or secrets.token_urlsafe(20)
-    login = {"username": instance["MasterUsername"], "password": password}
+    username = setting("rds_username") or instance["MasterUsername"]
+    login = {"username": username, "password": password}
     key = (properties.get("MasterUserSecret") or {}).get("KmsKeyId")
     made = {
         "Name": f"rds!db-{uuid.uuid4()}",
@@ -583,6 +596,27 @@ _IN_USE = {
     "AWS::EC2::SecurityGroup": _refuse_while_used("GroupId", "resource"),
     "AWS::EC2::VPC": _refuse_while_used("VpcId", "vpc"),
 }
+
+
+def _with_local_environment(properties: Properties) -> Properties:
+    """Set variables that the template has to what the local servers need."""
+    given = (properties.get("Environment") or {}).get("Variables") or {}
+    local = {name: value for name, value in setting("lambda_env").items() if name in given}
+    return {**properties, "Environment": {"Variables": {**given, **local}}} if local else properties
+
+
+def _create_function(logical_id: str, properties: Properties, stack: str) -> Made:
+    made: Made = provisioners._lambda_create(logical_id, _with_local_environment(properties), stack)
+    return made
+
+
+def _update_function(
+    function: str, old: Properties, new: Properties, stack: str, logical_id: str | None = None
+) -> Made:
+    made: Made = provisioners._lambda_update(
+        function, old, _with_local_environment(new), stack, logical_id
+    )
+    return made
 
 
 def _delete_function(function: str, properties: Properties) -> None:
@@ -688,7 +722,11 @@ _STRICTER: dict[str, Handler] = {
         "update": _update_database,
         "delete": _delete_database,
     },
-    "AWS::Lambda::Function": {"delete": _delete_function},
+    "AWS::Lambda::Function": {
+        "create": _create_function,
+        "update": _update_function,
+        "delete": _delete_function,
+    },
     "AWS::Lambda::LayerVersion": {"create": _create_layer},
 }
 
@@ -814,7 +852,7 @@ def install() -> None:
     for kind, names in _REPLACED_BY.items():
         provisioners._REPLACING_PROPERTIES.setdefault(kind, names)
     takes_a_worker = stacks._runs_on_worker_thread
-    stacks._runs_on_worker_thread = lambda kind: kind in MINUTES or takes_a_worker(kind)
+    stacks._runs_on_worker_thread = lambda kind: kind in _BLOCKING or takes_a_worker(kind)
     for name, module in list(sys.modules.items()):
         if name.startswith("ministack.") and hasattr(module, "_evaluate_conditions"):
             module._evaluate_conditions = _evaluated_conditions  # type: ignore[attr-defined]

@@ -27,6 +27,8 @@ STORES = (groups, instances, endpoints, connections, tasks, tags)
 
 _NOT_STORED = {"Tags", "Password", "ResourceIdentifier"}
 _ENGINE_VERSIONS = ("3.5.4", "3.6.0", "3.6.1")
+_RELOAD = "reload"
+"""The control file by which the local capture is asked to load a table again."""
 _BUSY = ("starting", "running", "stopping", "modifying", "deleting")
 
 
@@ -198,6 +200,7 @@ def create_endpoint(request: Request) -> Answer:
     arn = _new_arn("endpoint")
     endpoints[arn] = {
         **_kept(request),
+        "_password": request.get("Password"),
         "EndpointArn": arn,
         "EndpointType": request["EndpointType"].upper(),
         "Status": "active",
@@ -448,11 +451,12 @@ def _started_capture(task: dict[str, Any], kind: str) -> Child:
     document = {
         "task": _public(task),
         "start_type": kind,
-        "source": _public(endpoints[task["SourceEndpointArn"]]),
-        "target": _public(endpoints[task["TargetEndpointArn"]]),
+        "source": endpoints[task["SourceEndpointArn"]],
+        "target": endpoints[task["TargetEndpointArn"]],
         "folder": str(folder),
     }
     file = folder / "task.json"
+    file.touch(mode=0o600)
     file.write_text(json.dumps(document, default=str))
     command = setting("dms_capture")
     argv = json.loads(command) if isinstance(command, str) else command
@@ -494,6 +498,10 @@ def reload_tables(request: Request) -> Answer:
         if name not in known:
             raise Refusal("ResourceNotFoundFault", f"Table {'.'.join(name)} is not in the task")
         task["_reloaded_at"][name] = due()
+        if task["_capture"] is not None:
+            control = Path(task["_folder"]) / "control"
+            control.mkdir(exist_ok=True)
+            (control / f"{_RELOAD}.{name[1]}").touch()
     return {"ReplicationTaskArn": request["ReplicationTaskArn"]}
 
 

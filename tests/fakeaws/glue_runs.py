@@ -168,7 +168,11 @@ def _stop(run: dict[str, Any]) -> None:
 def _launch(run: dict[str, Any], job: dict[str, Any]) -> None:
     """Bring the job's files here and start its script, as a Glue worker does."""
     folder = Path(tempfile.mkdtemp(prefix="fakeaws-glue-"))
-    arguments = {**job.get("DefaultArguments", {}), **run["Arguments"]}
+    arguments = {
+        **job.get("DefaultArguments", {}),
+        **setting("glue_arguments"),
+        **run["Arguments"],
+    }
     try:
         script = _brought(job["Command"]["ScriptLocation"], folder)
         path = [_unpacked(uri, folder) for uri in _modules(arguments)]

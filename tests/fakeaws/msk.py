@@ -122,3 +122,24 @@ async def handle(
     if path.endswith("/bootstrap-brokers"):
         return _with_real_broker(response)
     return response
+
+
+def make_users(logins: list[dict[str, str]]) -> None:
+    """Make the users of SCRAM secrets known to the real broker, as MSK does with its own."""
+    from kafka.admin import KafkaAdminClient, ScramMechanism, UserScramCredentialUpsertion
+
+    admin = KafkaAdminClient(**setting("kafka_admin"))
+    try:
+        refused = admin.alter_user_scram_credentials(
+            [
+                UserScramCredentialUpsertion(
+                    login["username"], ScramMechanism.SCRAM_SHA_512, password=login["password"]
+                )
+                for login in logins
+            ]
+        )
+    finally:
+        admin.close()
+    messages = [message for message in refused.values() if message]
+    if messages:
+        raise ValueError(f"{'; '.join(messages)} (Service: Kafka, Status Code: 400)")

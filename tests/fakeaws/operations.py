@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 from urllib.parse import parse_qs
 
 import botocore.session
@@ -54,6 +55,19 @@ def protocol_of(service: str) -> str:
     return str(model.metadata["protocol"])
 
 
+def _required_query(model: Any, operation: str) -> frozenset[str]:
+    """Name the query parameters without which this operation is another one."""
+    shape = model.operation_model(operation).input_shape
+    members = (
+        {} if shape is None else {name: shape.members[name] for name in shape.required_members}
+    )
+    return frozenset(
+        member.serialization["name"]
+        for member in members.values()
+        if member.serialization.get("location") == "querystring"
+    )
+
+
 @cache
 def _routes(service: str) -> tuple[_Route, ...]:
     try:
@@ -61,13 +75,13 @@ def _routes(service: str) -> tuple[_Route, ...]:
     except UnknownServiceError:
         return ()
     routes = []
-    for name in set(model.operation_names) - set(_COPIES.values()):
+    for name in sorted(set(model.operation_names) - set(_COPIES.values())):
         http = model.operation_model(name).http
         path, _, query = http["requestUri"].partition("?")
         pattern = re.sub(r"\\\{[^}]*\\\}", "(.+?)", re.escape(path.rstrip("/") or "/"))
         if service == "s3":
             pattern = pattern.replace("/(.+?)", "/([^/]+)", 1)
-        needed = frozenset(parse_qs(query, keep_blank_values=True))
+        needed = frozenset(parse_qs(query, keep_blank_values=True)) | _required_query(model, name)
         literal = len(re.sub(r"\{[^}]*\}", "", path))
         routes.append(_Route(http["method"], re.compile(pattern), needed, literal, name))
     return tuple(sorted(routes, key=lambda route: (len(route.query), route.literal), reverse=True))

@@ -13,17 +13,25 @@ DEFAULTS: dict[str, Any] = {
     "rds_host": os.environ.get("FAKE_RDS_HOST"),
     "rds_port": os.environ.get("FAKE_RDS_PORT"),
     "rds_password": os.environ.get("FAKE_RDS_PASSWORD"),
+    "rds_username": os.environ.get("FAKE_RDS_USERNAME"),
     "kafka_bootstrap": os.environ.get("FAKE_KAFKA_BOOTSTRAP"),
     "glue_python": os.environ.get("FAKE_GLUE_PYTHON"),
     "glue_jars": os.environ.get("FAKE_GLUE_JARS", ""),
     "glue_conf": {},
+    "glue_arguments": {},
+    "lambda_env": {},
+    "kafka_admin": None,
     "glue_env": {},
     "dms_capture": os.environ.get("FAKE_DMS_CAPTURE"),
     "dms_tables": None,
     "lambda_interfaces": False,
     "quotas": {},
 }
-"""`speed` is the seconds that one minute of a real resource's creation takes here."""
+"""`speed` is the seconds that one minute of a real resource's creation takes here.
+
+`lambda_env` and `glue_arguments` take the place of what a template sets where the local servers
+differ from AWS: they speak without TLS. `kafka_admin` is how the users of SCRAM secrets are made.
+"""
 
 _of_account: dict[str, dict[str, Any]] = {}
 _of_all: dict[str, Any] = {}

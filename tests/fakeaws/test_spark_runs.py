@@ -8,7 +8,7 @@ import pytest
 from deltalake import DeltaTable
 
 from tests.fakeaws.fixture import REGION, FakeAws
-from tests.fakeaws.local_spark import run_jobs_here
+from tests.fakeaws.real_parts import run_jobs_here
 
 pytestmark = [pytest.mark.aws, pytest.mark.slow, pytest.mark.spark]
 
