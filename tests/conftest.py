@@ -12,6 +12,7 @@ import pytest
 from cdcctl.local.artifacts import spark_jars
 from cdcctl.local.java import find_java
 from cdcctl.ui.progress import SilentProgress
+from tests.fakeaws.fixture import fake_aws, fake_aws_server  # noqa: F401 - found by name
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

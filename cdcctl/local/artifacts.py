@@ -60,12 +60,12 @@ class Artifact:
 
 def spark_jars(progress: Progress, artifacts_dir: Path | None = None) -> list[Path]:
     """Give the verified jars that Spark needs beside those of pyspark."""
-    return _jars(SPARK_LOCK, "Spark", progress, artifacts_dir)
+    return locked_jars(SPARK_LOCK, "Spark", progress, artifacts_dir)
 
 
 def broker_jars(progress: Progress, artifacts_dir: Path | None = None) -> list[Path]:
     """Give the verified jars of the Kafka broker: its whole class path."""
-    return _jars(BROKER_LOCK, "Kafka broker", progress, artifacts_dir)
+    return locked_jars(BROKER_LOCK, "Kafka broker", progress, artifacts_dir)
 
 
 def cache_directory() -> Path:
@@ -104,9 +104,10 @@ def missing(lock_file: Path) -> list[str]:
     return [each.file for each in read_lock(lock_file) if not _is_intact(cache, each)]
 
 
-def _jars(
-    lock_file: Path, purpose: str, progress: Progress, artifacts_dir: Path | None
+def locked_jars(
+    lock_file: Path, purpose: str, progress: Progress, artifacts_dir: Path | None = None
 ) -> list[Path]:
+    """Give the verified jars of a lock file; what the cache lacks is fetched."""
     return _verified(read_lock(lock_file), purpose, progress, artifacts_dir)
 
 
