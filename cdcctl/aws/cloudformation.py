@@ -1,0 +1,205 @@
+"""Stacks, change sets and their events."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from cdcctl.aws.errors import AwsError
+from cdcctl.aws.session import Aws
+
+REVIEWED = "REVIEW_IN_PROGRESS"
+"""A stack that exists only as the place of a change set."""
+_NOTHING = ("didn't contain changes", "No updates are to be performed")
+
+
+@dataclass(frozen=True)
+class StackState:
+    """A stack as it is."""
+
+    id: str
+    status: str
+    reason: str
+    outputs: Mapping[str, str]
+    parameters: Mapping[str, str]
+    is_protected: bool
+
+    @property
+    def is_moving(self) -> bool:
+        """Tell whether an operation is in progress."""
+        return self.status.endswith("_IN_PROGRESS") and self.status != REVIEWED
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a change set would do to one resource."""
+
+    action: str
+    logical_id: str
+    type: str
+    replacement: str
+
+    @property
+    def replaces(self) -> bool:
+        """Tell whether the resource would be made anew, or may be."""
+        return self.action == "Modify" and self.replacement in {"True", "Conditional"}
+
+
+@dataclass(frozen=True)
+class ChangeSet:
+    """A change set that is ready, or that has nothing to change."""
+
+    id: str
+    stack_id: str
+    changes: tuple[Change, ...]
+    is_empty: bool = False
+
+
+@dataclass(frozen=True)
+class StackEvent:
+    """One event of a stack, oldest first where there are several."""
+
+    id: str
+    at: datetime
+    logical_id: str
+    type: str
+    status: str
+    reason: str
+
+
+def find_stack(aws: Aws, name: str) -> StackState | None:
+    """Give a stack by name or id; None when there is none, or it was deleted."""
+    try:
+        (found,) = aws.call("cloudformation", "describe_stacks", StackName=name)["Stacks"]
+    except AwsError as error:
+        if error.aws_code == "ValidationError" and "does not exist" in error.why:
+            return None
+        raise
+    if found["StackStatus"] == "DELETE_COMPLETE":
+        return None
+    return StackState(
+        found["StackId"],
+        found["StackStatus"],
+        found.get("StackStatusReason", ""),
+        {each["OutputKey"]: each["OutputValue"] for each in found.get("Outputs", ())},
+        {each["ParameterKey"]: each["ParameterValue"] for each in found.get("Parameters", ())},
+        bool(found.get("EnableTerminationProtection")),
+    )
+
+
+def stack_outputs(aws: Aws, name: str) -> Mapping[str, str]:
+    """Give a stack's outputs; none when there is no stack."""
+    found = find_stack(aws, name)
+    return {} if found is None else found.outputs
+
+
+def create_change_set(
+    aws: Aws,
+    stack: str,
+    template: Mapping[str, str],
+    parameters: Mapping[str, str],
+    *,
+    is_new: bool,
+    **options: Any,
+) -> ChangeSet:
+    """Make a change set and wait until it is ready; `template` is TemplateURL or TemplateBody."""
+    made = aws.call(
+        "cloudformation",
+        "create_change_set",
+        StackName=stack,
+        ChangeSetName=f"cdcctl-{uuid.uuid4().hex[:12]}",
+        ChangeSetType="CREATE" if is_new else "UPDATE",
+        Parameters=[
+            {"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()
+        ],
+        **template,
+        **options,
+    )
+    return _ready(aws, made["Id"], made.get("StackId", stack))
+
+
+def _ready(aws: Aws, change_set: str, stack_id: str) -> ChangeSet:
+    ends_at = time.monotonic() + 300
+    while True:
+        seen = aws.call("cloudformation", "describe_change_set", ChangeSetName=change_set)
+        status, reason = seen["Status"], seen.get("StatusReason", "")
+        if status == "CREATE_COMPLETE":
+            return ChangeSet(change_set, stack_id, tuple(_changes(aws, change_set)))
+        if status == "FAILED":
+            if any(text in reason for text in _NOTHING):
+                return ChangeSet(change_set, stack_id, (), is_empty=True)
+            raise AwsError(
+                "CFN010",
+                "CloudFormation refuses the template",
+                why=reason,
+                fix="mend what it names, then deploy again",
+                service="cloudformation",
+                operation="create_change_set",
+            )
+        if time.monotonic() > ends_at:
+            raise AwsError(
+                "CFN011",
+                "the change set is not ready after five minutes",
+                why=f"its status is {status}",
+                fix="run the same command again",
+                service="cloudformation",
+                operation="describe_change_set",
+            )
+        time.sleep(0.2)
+
+
+def _changes(aws: Aws, change_set: str) -> Iterator[Change]:
+    listed = aws.pages("cloudformation", "describe_change_set", "Changes", ChangeSetName=change_set)
+    for each in listed:
+        change = each.get("ResourceChange", {})
+        yield Change(
+            change.get("Action", ""),
+            change.get("LogicalResourceId", ""),
+            change.get("ResourceType", ""),
+            str(change.get("Replacement", "")),
+        )
+
+
+def execute_change_set(aws: Aws, change_set: ChangeSet, **options: Any) -> None:
+    """Begin to carry out a change set."""
+    aws.call("cloudformation", "execute_change_set", ChangeSetName=change_set.id, **options)
+
+
+def delete_change_set(aws: Aws, change_set: ChangeSet) -> None:
+    """Remove a change set that is not carried out."""
+    aws.call("cloudformation", "delete_change_set", ChangeSetName=change_set.id)
+
+
+def delete_stack(aws: Aws, stack: str, **options: Any) -> None:
+    """Begin to delete a stack."""
+    aws.call("cloudformation", "delete_stack", StackName=stack, **options)
+
+
+def events(aws: Aws, stack: str) -> list[StackEvent]:
+    """Give every event of a stack, oldest first."""
+    listed = aws.pages("cloudformation", "describe_stack_events", "StackEvents", StackName=stack)
+    found = [
+        StackEvent(
+            each["EventId"],
+            each["Timestamp"],
+            each["LogicalResourceId"],
+            each.get("ResourceType", ""),
+            each.get("ResourceStatus", ""),
+            each.get("ResourceStatusReason", ""),
+        )
+        for each in listed
+    ]
+    return found[::-1]
+
+
+def resources(aws: Aws, stack: str) -> list[dict[str, Any]]:
+    """Give every resource of a stack."""
+    return list(
+        aws.pages(
+            "cloudformation", "list_stack_resources", "StackResourceSummaries", StackName=stack
+        )
+    )

@@ -1,0 +1,137 @@
+"""The replication task and its endpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cdcctl.aws.errors import AwsError
+from cdcctl.aws.session import Aws
+
+RUNNING = frozenset(("running", "starting", "running with errors"))
+SETTLED = frozenset(("ready", "stopped", "failed", "running", "running with errors"))
+
+
+@dataclass(frozen=True)
+class Task:
+    """The replication task."""
+
+    arn: str
+    status: str
+    instance: str
+    source: str
+    target: str
+    failure: str
+    was_started: bool
+
+
+def find_task(aws: Aws, identifier: str) -> Task | None:
+    """Give a task by its name; None when there is none."""
+    try:
+        listed = list(
+            aws.pages(
+                "dms",
+                "describe_replication_tasks",
+                "ReplicationTasks",
+                Filters=[{"Name": "replication-task-id", "Values": [identifier]}],
+            )
+        )
+    except AwsError as error:
+        if error.aws_code == "ResourceNotFoundFault":
+            return None
+        raise
+    if not listed:
+        return None
+    found = listed[0]
+    return Task(
+        found["ReplicationTaskArn"],
+        found["Status"],
+        found["ReplicationInstanceArn"],
+        found["SourceEndpointArn"],
+        found["TargetEndpointArn"],
+        found.get("LastFailureMessage") or found.get("StopReason", ""),
+        found.get("ReplicationTaskStartDate") is not None or found["Status"] != "ready",
+    )
+
+
+def begin_test(aws: Aws, task: Task, endpoint: str) -> None:
+    """Begin to test the way from the instance to an endpoint, unless a test is under way."""
+    try:
+        aws.call(
+            "dms",
+            "test_connection",
+            ReplicationInstanceArn=task.instance,
+            EndpointArn=endpoint,
+        )
+    except AwsError as error:
+        if error.aws_code != "InvalidResourceStateFault":
+            raise
+
+
+def test_result(aws: Aws, task: Task, endpoint: str) -> tuple[str, str]:
+    """Give the state of a test and why it failed."""
+    listed = aws.pages(
+        "dms",
+        "describe_connections",
+        "Connections",
+        Filters=[
+            {"Name": "endpoint-arn", "Values": [endpoint]},
+            {"Name": "replication-instance-arn", "Values": [task.instance]},
+        ],
+    )
+    found = next(iter(listed), None)
+    if found is None:
+        return "testing", ""
+    return found["Status"], found.get("LastFailureMessage", "")
+
+
+def start_task(aws: Aws, task: Task) -> None:
+    """Start a task: the first time from the load, then from where it stopped."""
+    aws.call(
+        "dms",
+        "start_replication_task",
+        ReplicationTaskArn=task.arn,
+        StartReplicationTaskType="resume-processing" if task.was_started else "start-replication",
+    )
+
+
+def stop_task(aws: Aws, task: Task) -> None:
+    """Ask a task to stop."""
+    aws.call("dms", "stop_replication_task", ReplicationTaskArn=task.arn)
+
+
+def reload_tables(aws: Aws, task: Task, schema: str, tables: list[str]) -> None:
+    """Ask a running task to load tables again."""
+    aws.call(
+        "dms",
+        "reload_tables",
+        ReplicationTaskArn=task.arn,
+        TablesToReload=[{"SchemaName": schema, "TableName": name} for name in tables],
+    )
+
+
+def kafka_settings(aws: Aws, endpoint: str) -> Mapping[str, Any]:
+    """Give the settings of a Kafka endpoint."""
+    (found,) = aws.pages(
+        "dms",
+        "describe_endpoints",
+        "Endpoints",
+        Filters=[{"Name": "endpoint-arn", "Values": [endpoint]}],
+    )
+    held: Mapping[str, Any] = found.get("KafkaSettings") or {}
+    return held
+
+
+def set_kafka_settings(aws: Aws, endpoint: str, settings: Mapping[str, Any]) -> None:
+    """Change settings of a Kafka endpoint; the others stay."""
+    aws.call("dms", "modify_endpoint", EndpointArn=endpoint, KafkaSettings=dict(settings))
+
+
+def table_statistics(aws: Aws, task: Task) -> list[dict[str, Any]]:
+    """Give what the task has done by table."""
+    return list(
+        aws.pages(
+            "dms", "describe_table_statistics", "TableStatistics", ReplicationTaskArn=task.arn
+        )
+    )

@@ -1,0 +1,59 @@
+"""`cdcctl deploy`: the whole pipeline on AWS."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+
+from cdcctl.commands.confirmation import confirm
+from cdcctl.commands.deploy_options import deploy_request
+from cdcctl.commands.options import OutputOption, YesOption
+from cdcctl.commands.stack_options import with_shared_options
+from cdcctl.ui import output
+from cdcctl.ui.output import OutputFormat
+from cdcctl.ui.progress import open_progress
+
+app = typer.Typer()
+
+
+def _with_request(command: Any) -> Any:
+    return with_shared_options(command, deploy_request, "request")
+
+
+@app.command(epilog="Example: cdcctl deploy --stack demo --email ops@example.com")
+@_with_request
+def deploy(
+    yes: YesOption = False,
+    output_format: OutputOption = OutputFormat.table,
+    *,
+    request: Any,
+) -> None:
+    """Create or update the pipeline; each step looks first, and does only what is needed.
+
+    Ended early, it goes on from there when it is run again; what AWS has begun goes on meanwhile.
+    """
+    from cdcctl.operations.deploy import Plan, deploy_pipeline
+    from cdcctl.ui import deploy as view
+
+    def agree(plan: Plan) -> None:
+        view.show_plan(plan)
+        confirm(
+            "Carry this out?",
+            yes=yes,
+            code="CFN032",
+            what="a deploy that changes something needs a confirmation",
+            fix=f"cdcctl deploy --stack {plan.stack} ... --yes, or cdcctl plan to see it",
+        )
+
+    is_stream = output_format is OutputFormat.jsonl
+    with open_progress() as progress:
+        report = deploy_pipeline(
+            request,
+            agree,
+            progress,
+            view.write_event if is_stream else view.say_event,
+            view.write_step if is_stream else view.say_step,
+        )
+    if not is_stream:
+        output.write(view.deploy_document(report), output_format, lambda: view.show_deploy(report))

@@ -1,0 +1,103 @@
+"""The options that `plan` and `deploy` share."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cdcctl.commands.options import (
+    DEFAULT_CONFIG,
+    ArtifactsOption,
+    ConfigOption,
+    ExpectedAccountOption,
+    ProfileOption,
+    RegionOption,
+    StackOption,
+)
+from cdcctl.operations.target import TargetChoice
+
+
+def deploy_request(
+    param: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--param", metavar="K=V", help="Profile, AlertEmail or AvailabilityZones; repeatable."
+        ),
+    ] = None,
+    email: Annotated[str | None, typer.Option("--email", help="Who is told of alarms.")] = None,
+    only: Annotated[
+        str | None,
+        typer.Option("--only", metavar="STEPS", help="infra,code,db,topics,catalog,start."),
+    ] = None,
+    skip: Annotated[
+        str | None, typer.Option("--skip", metavar="STEPS", help="Steps to leave out.")
+    ] = None,
+    allow_replace: Annotated[
+        list[str] | None,
+        typer.Option("--allow-replace", metavar="ID", help="A stateful resource; repeatable."),
+    ] = None,
+    allow_breaking: Annotated[
+        bool, typer.Option("--allow-breaking", help="Go on where the config breaks with history.")
+    ] = False,
+    wait_timeout: Annotated[
+        str, typer.Option("--wait-timeout", metavar="SPAN", help="How long each wait may take.")
+    ] = "90m",
+    artifacts: ArtifactsOption = None,
+    stack: StackOption = None,
+    region: RegionOption = None,
+    profile: ProfileOption = None,
+    expected_account: ExpectedAccountOption = None,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> object:
+    """Put the options together."""
+    from cdcctl.operations.deploy import STEPS, DeployRequest
+
+    parameters = dict(_pair(text) for text in param or ())
+    if email is not None:
+        parameters["AlertEmail"] = email
+    wanted = _steps(only, "--only", STEPS) or STEPS
+    left = _steps(skip, "--skip", STEPS)
+    return DeployRequest(
+        config=config,
+        target=TargetChoice(stack, region, profile, expected_account),
+        parameters=parameters,
+        steps=tuple(step for step in wanted if step not in left),
+        artifacts=artifacts,
+        allow_replace=tuple(allow_replace or ()),
+        allow_breaking=allow_breaking,
+        timeout_seconds=_seconds(wait_timeout),
+    )
+
+
+def _pair(text: str) -> tuple[str, str]:
+    from cdcctl.operations.infrastructure import KEPT
+
+    name, equals, value = text.partition("=")
+    if not equals or name not in KEPT:
+        raise typer.BadParameter(
+            f"`{text}` is not one of {', '.join(KEPT)} with a value", param_hint="--param"
+        )
+    return name, value
+
+
+def _steps(text: str | None, option: str, known: tuple[str, ...]) -> tuple[str, ...]:
+    found = tuple(filter(None, (part.strip() for part in (text or "").split(","))))
+    for step in found:
+        if step not in known:
+            raise typer.BadParameter(
+                f"there is no step `{step}`; steps are {', '.join(known)}", param_hint=option
+            )
+    return found
+
+
+def _seconds(text: str) -> float:
+    from datetime import UTC, datetime
+
+    from cdcctl.operations.moments import moment
+
+    now = datetime.now(UTC)
+    try:
+        return (now - moment(text, now)).total_seconds()
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--wait-timeout") from None

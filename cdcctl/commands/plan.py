@@ -1,0 +1,42 @@
+"""`cdcctl plan`: what a deploy would do."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from cdcctl.commands.deploy_options import deploy_request
+from cdcctl.commands.options import OutputOption
+from cdcctl.commands.stack_options import with_shared_options
+from cdcctl.errors import ExitCode
+from cdcctl.ui import output
+from cdcctl.ui.output import OutputFormat
+from cdcctl.ui.progress import open_progress
+
+app = typer.Typer()
+
+
+def _with_request(command: Any) -> Any:
+    return with_shared_options(command, deploy_request, "request")
+
+
+@app.command(epilog="Example: cdcctl plan --stack demo --detailed-exitcode")
+@_with_request
+def plan(
+    detailed_exitcode: Annotated[
+        bool, typer.Option("--detailed-exitcode", help="Exit 6 when something would change.")
+    ] = False,
+    output_format: OutputOption = OutputFormat.table,
+    *,
+    request: Any,
+) -> None:
+    """Show what a deploy would change, replacements of what holds data in red."""
+    from cdcctl.operations.deploy import plan_deploy
+    from cdcctl.ui import deploy as view
+
+    with open_progress() as progress:
+        found = plan_deploy(request, progress, view.say_event)
+    output.write(view.plan_document(found), output_format, lambda: view.show_plan_data(found))
+    if detailed_exitcode and not found.is_empty:
+        raise typer.Exit(ExitCode.CHANGES)

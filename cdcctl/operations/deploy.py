@@ -1,0 +1,387 @@
+"""Deploys the whole pipeline: each step looks first, acts only if needed, and makes sure."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import socket
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cdcctl.aws import cloudformation as cfn
+from cdcctl.aws import dms
+from cdcctl.aws.errors import AwsError
+from cdcctl.compile.changes import ChangeClass, ConfigChange, class_of, config_changes
+from cdcctl.compile.template import settings_by_api
+from cdcctl.errors import CdcctlError, ExitCode
+from cdcctl.operations import infrastructure, run_control
+from cdcctl.operations.catalog_sync import sync_catalog
+from cdcctl.operations.compiled_upload import SyncReport
+from cdcctl.operations.configuration import LoadedConfig, load_config
+from cdcctl.operations.package import Package, package, upload
+from cdcctl.operations.run_control import StepReport
+from cdcctl.operations.source_database import bootstrap_db
+from cdcctl.operations.target import Target, TargetChoice, open_target
+from cdcctl.operations.topic_sync import sync_topics
+from cdcctl.operations.waiting import Waiting
+
+if TYPE_CHECKING:
+    from cdcctl.ui.progress import Progress
+
+STEPS = ("infra", "code", "db", "topics", "catalog", "start")
+_LOCK_KEY = "locks/deploy.json"
+_LOCK_LIFETIME = timedelta(hours=2)
+
+
+@dataclass(frozen=True)
+class DeployRequest:
+    """What to deploy, and how far the operator lets it go."""
+
+    config: Path
+    target: TargetChoice
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    steps: tuple[str, ...] = STEPS
+    artifacts: Path | None = None
+    allow_replace: tuple[str, ...] = ()
+    allow_breaking: bool = False
+    timeout_seconds: float = 5400.0
+    interval_seconds: float = 5.0
+
+    @property
+    def waiting(self) -> Waiting:
+        """Give how long each wait may take."""
+        return Waiting(self.timeout_seconds, self.interval_seconds)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a deploy would do: stack changes, config changes, and what stands beside the stack."""
+
+    stack: str
+    account: str
+    region: str
+    code_hash: str
+    config_hash: str
+    is_new: bool
+    changes: tuple[dict[str, Any], ...]
+    refused: tuple[str, ...]
+    """Stateful resources that would be replaced without leave."""
+    config_changes: tuple[ConfigChange, ...]
+
+    @property
+    def is_empty(self) -> bool:
+        """Tell whether nothing would change."""
+        return not self.changes and not self.config_changes
+
+
+@dataclass(frozen=True)
+class DeployReport:
+    """What each step did."""
+
+    stack: str
+    code_hash: str
+    config_hash: str
+    steps: tuple[StepReport, ...]
+
+    @property
+    def changed(self) -> bool:
+        """Tell whether a step changed something."""
+        return any(step.status == "done" for step in self.steps)
+
+
+Confirm = Callable[[Plan], None]
+
+
+def plan_deploy(request: DeployRequest, progress: Progress, seen: infrastructure.Observe) -> Plan:
+    """Say what a deploy would do; nothing of the pipeline is changed."""
+    config, target = load_config(request.config), open_target(request.target)
+    packed = package(config, request.artifacts, progress)
+    infrastructure.ensure_bootstrap(target, request.waiting, progress, seen)
+    upload(packed, target, progress)
+    infrastructure.refuse_unmendable(target, cfn.find_stack(target.aws, target.stack))
+    change = infrastructure.prepare(target, packed, request.parameters, request.waiting)
+    plan = _plan(request, target, packed, change, config)
+    cfn.delete_change_set(target.aws, change.change_set)
+    if change.is_new:
+        # A stack that only reviews would stand in the way of its own creation.
+        cfn.delete_stack(target.aws, target.stack)
+    return plan
+
+
+def deploy_pipeline(
+    request: DeployRequest,
+    confirm: Confirm,
+    progress: Progress,
+    seen: infrastructure.Observe,
+    report_step: Callable[[StepReport], None],
+) -> DeployReport:
+    """Deploy; `confirm` is shown the plan and raises when the operator refuses it."""
+    config, target = load_config(request.config), open_target(request.target)
+    waiting = request.waiting
+    infrastructure.attached(target, target.stack, waiting, progress, seen)
+    packed = package(config, request.artifacts, progress)
+    done: list[StepReport] = []
+
+    def finish(step: StepReport) -> None:
+        done.append(step)
+        report_step(step)
+
+    changed = infrastructure.ensure_bootstrap(target, waiting, progress, seen)
+    finish(StepReport("assets bucket", _word(changed), target.names.assets_bucket))
+    sent = upload(packed, target, progress)
+    finish(StepReport("upload", _word(sent > 0), f"{sent} objects, code {packed.code_hash}"))
+    with _locked(target):
+        if {"infra", "code"} & set(request.steps):
+            finish(_infra(request, target, packed, config, confirm, progress, seen))
+        run_control.require_stack(target)
+        for step in _beside_the_stack(request, target, packed, config, progress):
+            finish(step())
+    return DeployReport(target.stack, packed.code_hash, packed.config_hash, tuple(done))
+
+
+def _infra(
+    request: DeployRequest,
+    target: Target,
+    packed: Package,
+    config: LoadedConfig,
+    confirm: Confirm,
+    progress: Progress,
+    seen: infrastructure.Observe,
+) -> StepReport:
+    progress.step("the change set")
+    change = infrastructure.prepare(target, packed, request.parameters, request.waiting)
+    plan = _plan(request, target, packed, change, config)
+    try:
+        _refuse(plan, request)
+        if not plan.is_empty:
+            confirm(plan)
+    except BaseException:
+        cfn.delete_change_set(target.aws, change.change_set)
+        if change.is_new:
+            cfn.delete_stack(target.aws, target.stack)
+        raise
+    changed = infrastructure.apply(change, target, packed.template, request.waiting, progress, seen)
+    count = len(change.change_set.changes)
+    return StepReport("stack", _word(changed), f"{count} changes" if changed else "")
+
+
+def _beside_the_stack(
+    request: DeployRequest,
+    target: Target,
+    packed: Package,
+    config: LoadedConfig,
+    progress: Progress,
+) -> Iterator[Callable[[], StepReport]]:
+    waiting, steps = request.waiting, request.steps
+    profile = (cfn.find_stack(target.aws, target.stack) or _NO_STACK).parameters.get(
+        "Profile", "dev"
+    )
+
+    def synced(sync: Callable[[], SyncReport]) -> Callable[[], StepReport]:
+        def step() -> StepReport:
+            report = sync()
+            return StepReport(report.what, _word(report.changed > 0), f"{report.changed} changed")
+
+        return step
+
+    if "db" in steps:
+        progress.step("the source's tables")
+        yield synced(
+            lambda: bootstrap_db(
+                target, config, dry_run=False, allow_breaking=request.allow_breaking
+            )
+        )
+    if "topics" in steps:
+        progress.step("the topics")
+        yield synced(lambda: sync_topics(target, config, profile=profile, dry_run=False))
+    if "catalog" in steps:
+        progress.step("the catalog")
+        yield synced(lambda: sync_catalog(target, config, dry_run=False))
+    if "start" in steps:
+        yield lambda: _endpoint(target, config, waiting, progress)
+        yield lambda: run_control.start_dms(target, waiting, progress)
+    if {"start", "code"} & set(steps):
+        yield lambda: run_control.start_glue(
+            target, waiting, progress, _run_arguments(packed, target)
+        )
+    yield lambda: _verified(target, steps)
+
+
+_NO_STACK = cfn.StackState("", "", "", {}, {}, is_protected=False)
+
+
+def _endpoint(
+    target: Target, config: LoadedConfig, waiting: Waiting, progress: Progress
+) -> StepReport:
+    """Set what CloudFormation cannot, with DMS standing: a running task keeps the old settings."""
+    name = target.names.replication_task
+    task = dms.find_task(target.aws, name)
+    if task is None:
+        raise CdcctlError(
+            "DMS003",
+            f"there is no replication task {name}",
+            fix=f"cdcctl deploy --stack {target.stack} --only infra",
+            exit_code=ExitCode.NOT_FOUND,
+        )
+    wanted = settings_by_api(config.pipeline)
+    held = dms.kafka_settings(target.aws, task.target)
+    wrong = {key: value for key, value in wanted.items() if held.get(key) != value}
+    if not wrong:
+        return StepReport("endpoint settings", "unchanged")
+    run_control.stop_dms(target, waiting, progress)
+    dms.set_kafka_settings(target.aws, task.target, wrong)
+    left = dms.kafka_settings(target.aws, task.target)
+    ignored = [key for key, value in wrong.items() if left.get(key) != value]
+    if ignored:
+        raise CdcctlError(
+            "DMS007",
+            f"the Kafka endpoint did not take {', '.join(ignored)}",
+            why="dms:ModifyEndpoint answered without an error, and they are not set",
+            fix=f"cdcctl doctor --stack {target.stack}",
+        )
+    return StepReport("endpoint settings", "done", ", ".join(wrong))
+
+
+def _run_arguments(packed: Package, target: Target) -> dict[str, str]:
+    """Name code and config in the run itself, so that what a run works with is always known."""
+    bucket = target.names.assets_bucket
+    return {
+        "--config": f"s3://{bucket}/config/{packed.config_hash}/tables.yaml",
+        "--extra-py-files": f"s3://{bucket}/code/{packed.code_hash}/glue_job.zip",
+    }
+
+
+def _verified(target: Target, steps: tuple[str, ...]) -> StepReport:
+    state = cfn.find_stack(target.aws, target.stack)
+    if state is None or not state.status.endswith("_COMPLETE") or "ROLLBACK" in state.status:
+        raise CdcctlError(
+            "CFN023",
+            f"the stack {target.stack} is {state.status if state else 'gone'}",
+            fix=f"cdcctl deploy --stack {target.stack}",
+        )
+    if "start" in steps:
+        task = dms.find_task(target.aws, target.names.replication_task)
+        if task is None or task.status not in dms.RUNNING:
+            raise CdcctlError(
+                "DMS004",
+                "DMS does not run",
+                why=task.failure if task else "there is no task",
+                fix=f"cdcctl start dms --stack {target.stack}",
+            )
+    return StepReport("verify", "unchanged", state.status)
+
+
+def _plan(
+    request: DeployRequest,
+    target: Target,
+    packed: Package,
+    change: infrastructure.InfraChange,
+    config: LoadedConfig,
+) -> Plan:
+    refused = tuple(
+        each.logical_id for each in change.replaced if each.logical_id not in request.allow_replace
+    )
+    return Plan(
+        target.stack,
+        target.aws.account,
+        target.aws.region,
+        packed.code_hash,
+        packed.config_hash,
+        change.is_new,
+        tuple(infrastructure.as_document(change)),
+        refused,
+        _config_changes(target, config),
+    )
+
+
+def _config_changes(target: Target, config: LoadedConfig) -> tuple[ConfigChange, ...]:
+    from glue_job.contract.loader import load
+
+    state = cfn.find_stack(target.aws, target.stack)
+    deployed = state.parameters.get("ConfigHash") if state is not None else None
+    if deployed is None:
+        return ()
+    try:
+        answer = target.aws.call(
+            "s3",
+            "get_object",
+            Bucket=target.names.assets_bucket,
+            Key=f"config/{deployed}/tables.yaml",
+        )
+    except AwsError as error:
+        if error.aws_code == "NoSuchKey":
+            return ()
+        raise
+    old = load(answer["Body"].read().decode("utf-8"), f"config/{deployed}/tables.yaml").pipeline
+    return () if old is None else config_changes(old, config.pipeline)
+
+
+def _refuse(plan: Plan, request: DeployRequest) -> None:
+    breaking = [c for c in plan.config_changes if c.kind is ChangeClass.breaking]
+    if breaking and not request.allow_breaking:
+        raise CdcctlError(
+            "CFG060",
+            f"tables.yaml changes what a running pipeline cannot follow: {breaking[0].text}",
+            why="; ".join(change.text for change in breaking),
+            fix=f"{breaking[0].recipe} (--allow-breaking goes on all the same)",
+            exit_code=ExitCode.CONFIG,
+        )
+    if plan.refused:
+        raise CdcctlError(
+            "CFN030",
+            f"the update would make {', '.join(plan.refused)} anew",
+            why="what they hold would be lost",
+            fix=f"--allow-replace {plan.refused[0]}   when that is what you want",
+            exit_code=ExitCode.CONFIRM,
+        )
+
+
+@contextmanager
+def _locked(target: Target) -> Iterator[None]:
+    """Hold the lock object, so that two deploys do not mix their steps; a stale one is taken."""
+    bucket = target.names.assets_bucket
+    owner = f"{getpass.getuser()}@{socket.gethostname()}"
+    body = json.dumps(
+        {"owner": owner, "expires": (datetime.now(UTC) + _LOCK_LIFETIME).isoformat()}
+    ).encode()
+    try:
+        target.aws.call(
+            "s3", "put_object", Bucket=bucket, Key=_LOCK_KEY, Body=body, IfNoneMatch="*"
+        )
+    except AwsError as error:
+        if error.aws_code not in {"PreconditionFailed", "412", "ConditionalRequestConflict"}:
+            raise
+        _take_over(target, body)
+    try:
+        yield
+    finally:
+        target.aws.call("s3", "delete_object", Bucket=bucket, Key=_LOCK_KEY)
+
+
+def _take_over(target: Target, body: bytes) -> None:
+    bucket = target.names.assets_bucket
+    answer = target.aws.call("s3", "get_object", Bucket=bucket, Key=_LOCK_KEY)
+    held = json.loads(answer["Body"].read())
+    if datetime.fromisoformat(held["expires"]) > datetime.now(UTC):
+        raise CdcctlError(
+            "CFN031",
+            f"{held['owner']} deploys this stack",
+            why=f"the lock s3://{bucket}/{_LOCK_KEY} holds until {held['expires']}",
+            fix=f"wait for it; if nobody does: aws s3 rm s3://{bucket}/{_LOCK_KEY}",
+        )
+    target.aws.call(
+        "s3", "put_object", Bucket=bucket, Key=_LOCK_KEY, Body=body, IfMatch=answer["ETag"]
+    )
+
+
+def _word(changed: bool) -> str:
+    return "done" if changed else "unchanged"
+
+
+def weight(plan: Plan) -> ChangeClass:
+    """Give the weightiest class of the config's changes."""
+    return class_of(plan.config_changes)

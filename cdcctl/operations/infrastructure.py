@@ -1,0 +1,309 @@
+"""Creates and updates the two stacks by change sets, and explains a failure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from cdcctl.aws import cloudformation as cfn
+from cdcctl.aws.causes import hint_for
+from cdcctl.aws.errors import AwsError
+from cdcctl.compile.template import Rendered, render_bootstrap
+from cdcctl.errors import CdcctlError
+from cdcctl.operations import run_control
+from cdcctl.operations.package import Package
+from cdcctl.operations.target import Target
+from cdcctl.operations.waiting import Waiting
+
+if TYPE_CHECKING:
+    from cdcctl.ui.progress import Progress
+
+STATEFUL = frozenset(
+    (
+        "AWS::RDS::DBInstance",
+        "AWS::MSK::Cluster",
+        "AWS::S3::Bucket",
+        "AWS::KMS::Key",
+        "AWS::DMS::ReplicationTask",
+    )
+)
+"""Types whose replacement loses data or the place in the stream."""
+KEPT = ("Profile", "AlertEmail", "AvailabilityZones")
+"""Parameters that stay as they are until the operator gives others."""
+_CANCELLED = ("cancelled", "The following resource(s) failed")
+_GONE_FIRST = frozenset(("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED"))
+
+
+@dataclass(frozen=True)
+class InfraChange:
+    """The change set of the pipeline's stack, and what it means."""
+
+    change_set: cfn.ChangeSet
+    is_new: bool
+
+    @property
+    def replaced(self) -> tuple[cfn.Change, ...]:
+        """Give the stateful resources that would be, or may be, made anew."""
+        return tuple(
+            each for each in self.change_set.changes if each.replaces and each.type in STATEFUL
+        )
+
+    @property
+    def touches_task(self) -> bool:
+        """Tell whether DMS must stand while it is carried out."""
+        return any(
+            each.type == "AWS::DMS::ReplicationTask" and each.action != "Add"
+            for each in self.change_set.changes
+        )
+
+
+Observe = Callable[[cfn.StackEvent], None]
+
+
+def ensure_bootstrap(target: Target, waiting: Waiting, progress: Progress, seen: Observe) -> bool:
+    """Make or update the stack of the assets bucket; tell whether something changed."""
+    name = target.names.bootstrap_stack
+    state = attached(target, name, waiting, progress, seen)
+    if state is not None and state.status in _GONE_FIRST:
+        remove_remains(target, name, waiting)
+        state = None
+    held = state.parameters.get("CreateDmsVpcRole") if state is not None else None
+    rendered = render_bootstrap()
+    progress.step("the assets bucket")
+    change_set = cfn.create_change_set(
+        target.aws,
+        name,
+        {"TemplateBody": rendered.body},
+        {
+            "PipelineStack": target.stack,
+            "CreateDmsVpcRole": held or ("false" if _has_dms_role(target) else "true"),
+        },
+        is_new=state is None or state.status == cfn.REVIEWED,
+        Capabilities=["CAPABILITY_NAMED_IAM"],
+    )
+    if change_set.is_empty:
+        cfn.delete_change_set(target.aws, change_set)
+        return False
+    carry_out(target, name, change_set, rendered, waiting, progress, seen)
+    return True
+
+
+def prepare(
+    target: Target, package: Package, parameters: Mapping[str, str], waiting: Waiting
+) -> InfraChange:
+    """Make the change set of the pipeline's stack; a stack whose creation failed goes first."""
+    state = cfn.find_stack(target.aws, target.stack)
+    if state is not None and state.status in _GONE_FIRST:
+        remove_remains(target, target.stack, waiting)
+        state = None
+    refuse_unmendable(target, state)
+    bucket = target.names.assets_bucket
+    held = state.parameters if state is not None else {}
+    keep = {
+        name: held[name] for name in ("Profile", "AlertEmail", "AvailabilityZones") if name in held
+    }
+    change_set = cfn.create_change_set(
+        target.aws,
+        target.stack,
+        {
+            "TemplateURL": f"https://{bucket}.s3.{target.aws.region}.amazonaws.com"
+            f"/{package.template_key}"
+        },
+        {
+            **keep,
+            **parameters,
+            "AssetsBucket": bucket,
+            "CodeHash": package.code_hash,
+            "ConfigHash": package.config_hash,
+        },
+        is_new=state is None or state.status == cfn.REVIEWED,
+        Capabilities=["CAPABILITY_IAM"],
+    )
+    return InfraChange(change_set, state is None or state.status == cfn.REVIEWED)
+
+
+def apply(
+    change: InfraChange,
+    target: Target,
+    rendered: Rendered,
+    waiting: Waiting,
+    progress: Progress,
+    seen: Observe,
+) -> bool:
+    """Carry a change set out, DMS standing meanwhile if it must; tell whether something changed."""
+    if change.change_set.is_empty:
+        cfn.delete_change_set(target.aws, change.change_set)
+        return False
+    stopped = False
+    if change.touches_task:
+        stopped = run_control.stop_dms(target, waiting, progress).status == "done"
+    try:
+        carry_out(target, target.stack, change.change_set, rendered, waiting, progress, seen)
+    finally:
+        if stopped:
+            run_control.start_dms(target, waiting, progress)
+    return True
+
+
+def carry_out(
+    target: Target,
+    stack: str,
+    change_set: cfn.ChangeSet,
+    rendered: Rendered,
+    waiting: Waiting,
+    progress: Progress,
+    seen: Observe,
+) -> None:
+    """Execute a change set and follow it to its end; raise with the first cause of a failure."""
+    before = {event.id for event in cfn.events(target.aws, change_set.stack_id)}
+    cfn.execute_change_set(target.aws, change_set)
+    progress.step(f"stack {stack}: {len(change_set.changes)} changes")
+    final = _followed(
+        target, change_set.stack_id, before, len(change_set.changes), waiting, progress, seen
+    )
+    if final.status not in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
+        raise failure(target, final, before, rendered)
+
+
+def attached(
+    target: Target, stack: str, waiting: Waiting, progress: Progress, seen: Observe
+) -> cfn.StackState | None:
+    """Wait for an operation that is in progress already; give the stack as it is then."""
+    state = cfn.find_stack(target.aws, stack)
+    if state is None or not state.is_moving:
+        return state
+    progress.step(f"stack {stack} is {state.status}: attached to it")
+    _followed(target, state.id, set(), None, waiting, progress, seen)
+    return cfn.find_stack(target.aws, stack)
+
+
+def _followed(
+    target: Target,
+    stack_id: str,
+    known: set[str],
+    total: int | None,
+    waiting: Waiting,
+    progress: Progress,
+    seen: Observe,
+) -> cfn.StackState:
+    shown = set(known)
+    done: set[str] = set()
+
+    def look() -> cfn.StackState | None:
+        for event in cfn.events(target.aws, stack_id):
+            if event.id in shown:
+                continue
+            shown.add(event.id)
+            if event.status.endswith("_COMPLETE"):
+                done.add(event.logical_id)
+            seen(event)
+        progress.advance(min(len(done), total or len(done)), total)
+        return cfn.find_stack(target.aws, stack_id)
+
+    final = waiting.until(
+        look,
+        lambda state: state is None or not (state.is_moving or state.status == cfn.REVIEWED),
+        what=f"the operation on {target.stack}",
+        again=f"cdcctl deploy --stack {target.stack}   attaches to it",
+    )
+    if final is None:
+        raise CdcctlError(
+            "CFN012",
+            f"the stack {target.stack} is gone",
+            why="somebody deleted it meanwhile",
+            fix=f"cdcctl deploy --stack {target.stack}",
+        )
+    return final
+
+
+def failure(
+    target: Target, final: cfn.StackState, before: set[str], rendered: Rendered
+) -> CdcctlError:
+    """Name the resource that failed first, AWS's reason, its line, and the way out."""
+    failed = [
+        event
+        for event in cfn.events(target.aws, final.id)
+        if event.id not in before
+        and event.status.endswith("_FAILED")
+        and not any(text in event.reason for text in _CANCELLED)
+    ]
+    first = next(iter(failed), None)
+    line = rendered.line_of(first.logical_id) if first is not None else None
+    why = (
+        f"{first.logical_id} ({first.type}): {first.reason}" if first is not None else final.reason
+    )
+    hint = hint_for(why)
+    again = f"cdcctl deploy --stack {target.stack}"
+    way_out = {
+        "ROLLBACK_COMPLETE": f"{again}   removes the remains and creates the stack anew",
+        "UPDATE_ROLLBACK_COMPLETE": f"{again}   when the cause is mended; the old state runs",
+        "UPDATE_ROLLBACK_FAILED": "aws cloudformation continue-update-rollback --stack-name"
+        f" {target.stack}",
+    }.get(final.status, again)
+    return CdcctlError(
+        "CFN020",
+        f"the stack {target.stack} is {final.status}",
+        why=why,
+        fix=f"{hint}; then {way_out}" if hint else way_out,
+        location=f"{rendered.file}:{line}" if line is not None else None,
+    )
+
+
+def refuse_unmendable(target: Target, state: cfn.StackState | None) -> None:
+    """Raise for the states that a deploy must not touch."""
+    if state is None:
+        return
+    if state.status == "UPDATE_ROLLBACK_FAILED":
+        raise CdcctlError(
+            "CFN021",
+            f"the stack {target.stack} is UPDATE_ROLLBACK_FAILED",
+            why=state.reason or "the rollback of an update did not end",
+            fix=f"aws cloudformation continue-update-rollback --stack-name {target.stack}"
+            "   then deploy again",
+        )
+    if state.status == "DELETE_FAILED":
+        raise CdcctlError(
+            "CFN022",
+            f"the stack {target.stack} is DELETE_FAILED",
+            why=state.reason or "its deletion did not end",
+            fix=f"cdcctl teardown --stack {target.stack}   goes on with it",
+        )
+
+
+def remove_remains(target: Target, stack: str, waiting: Waiting) -> None:
+    """Delete a stack whose creation failed: nothing of it can be updated."""
+    state = cfn.find_stack(target.aws, stack)
+    if state is None:
+        return
+    cfn.delete_stack(target.aws, state.id)
+    waiting.until(
+        lambda: cfn.find_stack(target.aws, state.id),
+        lambda seen: seen is None or seen.status == "DELETE_FAILED",
+        what=f"the deletion of {stack}",
+        again=f"cdcctl deploy --stack {target.stack}",
+    )
+
+
+def _has_dms_role(target: Target) -> bool:
+    try:
+        target.aws.call("iam", "get_role", RoleName="dms-vpc-role")
+    except AwsError as error:
+        if error.aws_code == "NoSuchEntity":
+            return False
+        raise
+    return True
+
+
+def as_document(change: InfraChange) -> list[dict[str, Any]]:
+    """Give the changes as plain data."""
+    return [
+        {
+            "action": each.action,
+            "id": each.logical_id,
+            "type": each.type,
+            "replacement": each.replacement,
+            "stateful": each.type in STATEFUL,
+        }
+        for each in change.change_set.changes
+    ]

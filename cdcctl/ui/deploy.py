@@ -1,0 +1,155 @@
+"""Screens of `cdcctl plan` and `cdcctl deploy`."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from cdcctl.aws.cloudformation import StackEvent
+from cdcctl.operations.deploy import DeployReport, Plan
+from cdcctl.operations.run_control import StepReport
+from cdcctl.ui import console, output, tables
+from cdcctl.ui.output import Document
+
+_SIGNS = {"Add": ("+", "green"), "Modify": ("~", "yellow"), "Remove": ("−", "red")}
+_SHOWN = 12
+
+
+def plan_document(plan: Plan) -> Document:
+    """Give the plan for machines."""
+    data = {
+        "stack": plan.stack,
+        "account": plan.account,
+        "region": plan.region,
+        "code": plan.code_hash,
+        "config": plan.config_hash,
+        "changes": list(plan.changes),
+        "refused": list(plan.refused),
+        "config_changes": [
+            {"class": each.kind.name, "text": each.text} for each in plan.config_changes
+        ],
+    }
+    return Document("plan/v1", data, plan.changes)
+
+
+def show_plan_data(plan: Plan) -> None:
+    """Draw the plan as a command's answer."""
+    _draw(plan, console.stdout())
+
+
+def show_plan(plan: Plan) -> None:
+    """Draw the plan beside the progress, before the question."""
+    if not console.is_quiet():
+        _draw(plan, console.stderr())
+
+
+def _draw(plan: Plan, out: Console) -> None:
+    out.print(
+        Text(
+            f"{plan.stack}  {plan.region}  account {plan.account}  config {plan.config_hash[:6]}"
+            f"  code {plan.code_hash[:6]}",
+            style="bold",
+        )
+    )
+    if plan.is_empty:
+        out.print("nothing would change")
+        return
+    for change in plan.config_changes:
+        out.print(Text(f"  config  {change.kind.name}: {change.text}"))
+    counts = {name: sum(each["action"] == name for each in plan.changes) for name in _SIGNS}
+    out.print(
+        Text(
+            f"  stack   {counts['Add']} to add, {counts['Modify']} to change,"
+            f" {counts['Remove']} to remove"
+        )
+    )
+    ordered = sorted(plan.changes, key=lambda each: (each["action"] == "Add", each["id"]))
+    for each in ordered[:_SHOWN]:
+        sign, style = _SIGNS.get(each["action"], ("?", "dim"))
+        anew = " made anew" if each["replacement"] == "True" else ""
+        out.print(Text(f"  {sign} {each['id']}  {each['type']}{anew}", style=style))
+    if len(ordered) > _SHOWN:
+        out.print(Text(f"    and {len(ordered) - _SHOWN} more", style="dim"))
+    for logical_id in plan.refused:
+        out.print(
+            Text(
+                f"  ⟲ {logical_id} would be made anew and lose what it holds:"
+                f" --allow-replace {logical_id}",
+                style="bold red",
+            )
+        )
+
+
+def say_event(event: StackEvent) -> None:
+    """Print a state change where no live line shows it."""
+    if console.is_quiet() or console.is_animated():
+        return
+    reason = f"  {event.reason}" if event.reason and event.status.endswith("FAILED") else ""
+    sys.stderr.write(f"{event.at:%H:%M:%S} {event.logical_id} {event.status}{reason}\n")
+
+
+def write_event(event: StackEvent) -> None:
+    """Write a state change as one line of JSON."""
+    output.write_lines(
+        [
+            {
+                "event": "resource",
+                "at": event.at,
+                "resource": event.logical_id,
+                "type": event.type,
+                "status": event.status,
+                "reason": event.reason,
+            }
+        ]
+    )
+
+
+def say_step(step: StepReport) -> None:
+    """Print a finished step where no live line shows it."""
+    if console.is_quiet() or console.is_animated():
+        return
+    sys.stderr.write(f"{step.step}: {step.status}{f' ({step.detail})' if step.detail else ''}\n")
+
+
+def write_step(step: StepReport) -> None:
+    """Write a finished step as one line of JSON."""
+    output.write_lines([{"event": "step", **step.as_document()}])
+
+
+def deploy_document(report: DeployReport) -> Document:
+    """Give what was done for machines."""
+    steps = [step.as_document() for step in report.steps]
+    data: dict[str, Any] = {
+        "stack": report.stack,
+        "code": report.code_hash,
+        "config": report.config_hash,
+        "changed": report.changed,
+        "steps": steps,
+    }
+    return Document("deploy/v1", data, steps)
+
+
+def show_deploy(report: DeployReport) -> None:
+    """Draw each step and what to do next."""
+    for step in report.steps:
+        mark = Text("✔ ", style="green") if step.status == "done" else Text("· ", style="dim")
+        detail = f"  {step.detail}" if step.detail else ""
+        tables.show(Text.assemble(mark, f"{step.step}: {step.status}", (detail, "dim")))
+    if not report.changed:
+        tables.show("nothing had to change")
+    tables.show(Text(f"next: cdcctl status --stack {report.stack}", style="bold"))
+
+
+def steps_document(steps: list[StepReport]) -> Document:
+    """Give single steps for machines."""
+    rows = [step.as_document() for step in steps]
+    return Document("steps/v1", {"steps": rows}, rows)
+
+
+def show_steps(steps: list[StepReport]) -> None:
+    """Draw single steps."""
+    for step in steps:
+        tables.show(f"{step.step}: {step.status}{f' ({step.detail})' if step.detail else ''}")

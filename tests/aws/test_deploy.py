@@ -1,0 +1,85 @@
+"""deploy, plan, start, stop on the fake AWS, through the command line."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+import jsonschema
+import pytest
+
+from cdcctl import app
+from cdcctl.errors import ExitCode
+from cdcctl.ui.output import schema_of
+from tests.fakeaws.fixture import FakeAws
+
+pytestmark = pytest.mark.aws
+
+Run = Callable[..., tuple[int, str, str]]
+NO_SERVERS = ("--skip", "db,topics")
+"""Without a PostgreSQL and a broker behind the fake."""
+
+
+@pytest.fixture
+def cdcctl(
+    fake_aws: FakeAws, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Run:
+    for name, value in fake_aws.env().items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("CDCCTL_POLL_SCALE", "0.02")
+    monkeypatch.setenv("CDCCTL_STACK", "demo")
+    fake_aws.settings(
+        rds_host="127.0.0.1", rds_port="15432", kafka_bootstrap="b-1.invalid:9096,b-2.invalid:9096"
+    )
+
+    def run(*words: str) -> tuple[int, str, str]:
+        capsys.readouterr()
+        code = app.run(list(words))
+        printed = capsys.readouterr()
+        return code, printed.out, printed.err
+
+    return run
+
+
+def deployed(cdcctl: Run, *words: str) -> dict[str, Any]:
+    code, out, err = cdcctl("deploy", "--yes", "-o", "json", *NO_SERVERS, *words)
+    assert code == 0, err
+    document = json.loads(out)
+    jsonschema.validate(document, schema_of("deploy/v1"))
+    data: dict[str, Any] = document["data"]
+    return data
+
+
+def statuses(data: dict[str, Any]) -> dict[str, str]:
+    return {step["step"]: step["status"] for step in data["steps"]}
+
+
+def test_a_first_deploy_makes_everything_and_the_second_changes_nothing(
+    cdcctl: Run, fake_aws: FakeAws
+) -> None:
+    first = statuses(deployed(cdcctl))
+    assert first["stack"] == "done"
+    assert first["start dms"] == "done"
+    assert first["start glue"] == "done"
+    assert first["sync-catalog"] == "done"
+    began = time.monotonic()
+    before = len(fake_aws.calls())
+    again = deployed(cdcctl)
+    assert not again["changed"], again
+    assert time.monotonic() - began < 15
+    operations = [operation for _, operation in fake_aws.calls()[before:]]
+    for mutation in ("ExecuteChangeSet", "StartJobRun", "StartReplicationTask", "ModifyEndpoint"):
+        assert mutation not in operations
+
+
+def test_what_cloudformation_cannot_set_is_set(cdcctl: Run, fake_aws: FakeAws) -> None:
+    deployed(cdcctl)
+    (endpoint,) = (
+        each
+        for each in fake_aws.client("dms").describe_endpoints()["Endpoints"]
+        if each["EngineName"] == "kafka"
+    )
+    assert endpoint["KafkaSettings"]["UseLargeIntegerValue"] is True
+    assert endpoint["KafkaSettings"]["SaslMechanism"] == "scram-sha-512"
