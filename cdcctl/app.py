@@ -50,6 +50,7 @@ COMMANDS = (
     Entry("sync-topics", "Deliver", "the topics; tells what has drifted"),
     Entry("sync-catalog", "Deliver", "every lake table for Athena"),
     Entry("seed", "Deliver", "fleet data for the source, bad rows included"),
+    Entry("teardown", "Deliver", "remove it, and prove that nothing is left"),
     Entry("start", "Run", "DMS and the job, where they stood"),
     Entry("stop", "Run", "the job and DMS; both go on later"),
     Entry("reload", "Run", "tables loaded again by DMS"),

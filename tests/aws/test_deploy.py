@@ -10,8 +10,6 @@ from typing import Any
 import jsonschema
 import pytest
 
-from cdcctl import app
-from cdcctl.errors import ExitCode
 from cdcctl.ui.output import schema_of
 from tests.fakeaws.fixture import FakeAws
 
@@ -20,27 +18,6 @@ pytestmark = pytest.mark.aws
 Run = Callable[..., tuple[int, str, str]]
 NO_SERVERS = ("--skip", "db,topics")
 """Without a PostgreSQL and a broker behind the fake."""
-
-
-@pytest.fixture
-def cdcctl(
-    fake_aws: FakeAws, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Run:
-    for name, value in fake_aws.env().items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("CDCCTL_POLL_SCALE", "0.02")
-    monkeypatch.setenv("CDCCTL_STACK", "demo")
-    fake_aws.settings(
-        rds_host="127.0.0.1", rds_port="15432", kafka_bootstrap="b-1.invalid:9096,b-2.invalid:9096"
-    )
-
-    def run(*words: str) -> tuple[int, str, str]:
-        capsys.readouterr()
-        code = app.run(list(words))
-        printed = capsys.readouterr()
-        return code, printed.out, printed.err
-
-    return run
 
 
 def deployed(cdcctl: Run, *words: str) -> dict[str, Any]:

@@ -1,0 +1,33 @@
+"""Network interfaces that a deleted stack leaves behind."""
+
+from __future__ import annotations
+
+from cdcctl.aws.errors import AwsError
+from cdcctl.aws.session import Aws
+
+
+def leftover_interfaces(aws: Aws, groups: list[str]) -> list[str]:
+    """Give the interfaces of security groups that nothing uses any more."""
+    if not groups:
+        return []
+    listed = aws.pages(
+        "ec2",
+        "describe_network_interfaces",
+        "NetworkInterfaces",
+        Filters=[
+            {"Name": "group-id", "Values": groups},
+            {"Name": "status", "Values": ["available"]},
+        ],
+    )
+    return [each["NetworkInterfaceId"] for each in listed]
+
+
+def delete_interface(aws: Aws, interface: str) -> bool:
+    """Delete an interface; False when it is gone or in use again."""
+    try:
+        aws.call("ec2", "delete_network_interface", NetworkInterfaceId=interface)
+    except AwsError as error:
+        if error.aws_code in {"InvalidNetworkInterfaceID.NotFound", "InvalidParameterValue"}:
+            return False
+        raise
+    return True

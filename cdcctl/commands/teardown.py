@@ -1,0 +1,78 @@
+"""`cdcctl teardown`: a pipeline removed, and proof that nothing is left."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cdcctl.commands.options import DryRunOption, OutputOption
+from cdcctl.commands.stack_options import on_stack
+from cdcctl.errors import CdcctlError, ExitCode
+from cdcctl.operations.target import TargetChoice
+from cdcctl.operations.teardown_choice import Retain
+from cdcctl.ui import console, output
+from cdcctl.ui.output import OutputFormat
+from cdcctl.ui.progress import open_progress
+
+app = typer.Typer()
+
+
+@app.command(epilog="Example: cdcctl teardown --stack demo --dry-run")
+@on_stack
+def teardown(
+    retain: Annotated[
+        Retain | None,
+        typer.Option("--retain", help="What stays; off a terminal the default is data."),
+    ] = None,
+    confirmed: Annotated[
+        str | None,
+        typer.Option("--confirm", metavar="NAME", help="The stack's name, in place of typing it."),
+    ] = None,
+    disable_protection: Annotated[
+        bool, typer.Option("--disable-protection", help="Also a stack with termination protection.")
+    ] = False,
+    dry_run: DryRunOption = False,
+    timeout: Annotated[
+        float, typer.Option("--timeout", min=0, help="Stop waiting after SECONDS.")
+    ] = 5400.0,
+    output_format: OutputOption = OutputFormat.table,
+    *,
+    choice: TargetChoice,
+) -> None:
+    """Stop and remove a pipeline; exit 9 with a list when something is left. `-y` is not enough."""
+    from cdcctl.operations.inventory import Inventory
+    from cdcctl.operations.teardown import TeardownRequest
+    from cdcctl.operations.teardown import teardown as remove
+    from cdcctl.ui import deploy as stack_view
+    from cdcctl.ui import teardown as view
+
+    def agree(before: Inventory, kept: tuple[str, ...]) -> None:
+        view.show_inventory(before, kept)
+        typed = confirmed
+        if typed is None and console.may_ask():
+            typed = typer.prompt(f"Type {before.stack} to remove it", default="", err=True)
+        if typed != before.stack:
+            raise CdcctlError(
+                "TDN001",
+                "nothing was removed: the stack's name was not given"
+                if not typed
+                else f"nothing was removed: `{typed}` is not {before.stack}",
+                fix=f"cdcctl teardown --stack {before.stack} --confirm {before.stack}",
+                exit_code=ExitCode.CONFIRM,
+            )
+
+    if retain is None and console.may_ask() and not dry_run and confirmed is None:
+        retain = Retain(
+            typer.prompt("What stays (data, quarantine, all, none)?", default="data", err=True)
+        )
+    request = TeardownRequest(choice, retain or Retain.data, disable_protection, dry_run, timeout)
+    with open_progress() as progress:
+        report = remove(request, agree, progress, stack_view.say_event)
+    output.write(
+        view.teardown_document(report),
+        output_format,
+        lambda: view.show_teardown(report, dry_run=dry_run),
+    )
+    if report.left:
+        raise typer.Exit(ExitCode.PARTIAL)

@@ -1,0 +1,140 @@
+"""teardown on the fake AWS, through the command line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import jsonschema
+import pytest
+
+from cdcctl.errors import ExitCode
+from cdcctl.ui.output import schema_of
+from tests.fakeaws.fixture import FakeAws
+
+pytestmark = pytest.mark.aws
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+def deploy(cdcctl: Run, stack: str = "demo") -> None:
+    code, _, err = cdcctl("deploy", "--stack", stack, "--yes", "--skip", "db,topics")
+    assert code == 0, err
+
+
+def removed(cdcctl: Run, *words: str, code: int = 0) -> dict[str, Any]:
+    seen, out, err = cdcctl("teardown", "--confirm", "demo", "-o", "json", *words)
+    assert seen == code, err
+    document = json.loads(out)
+    jsonschema.validate(document, schema_of("teardown/v1"))
+    data: dict[str, Any] = document["data"]
+    return data
+
+
+def buckets(fake_aws: FakeAws) -> set[str]:
+    return {each["Name"] for each in fake_aws.client("s3").list_buckets()["Buckets"]}
+
+
+def fill(fake_aws: FakeAws, bucket: str, count: int = 3) -> None:
+    s3 = fake_aws.client("s3")
+    for number in range(count):
+        s3.put_object(Bucket=bucket, Key=f"some/{number}", Body=b"x")
+    s3.delete_object(Bucket=bucket, Key="some/0")
+
+
+def test_nothing_is_left_and_a_second_run_has_nothing_to_do(cdcctl: Run, fake_aws: FakeAws) -> None:
+    deploy(cdcctl)
+    for kind in ("delta", "quarantine", "assets", "access-logs"):
+        fill(fake_aws, f"demo-{kind}-{fake_aws.account}")
+    report = removed(cdcctl, "--retain", "none")
+    assert report["left"] == []
+    assert len(report["inventory"]["buckets"]) == 4
+    assert buckets(fake_aws) == set()
+    again = removed(cdcctl, "--retain", "none")
+    assert again["steps"] == []
+    assert again["inventory"]["stacks"] == []
+
+
+def test_data_stays_unless_it_is_to_go(cdcctl: Run, fake_aws: FakeAws) -> None:
+    deploy(cdcctl)
+    delta = f"demo-delta-{fake_aws.account}"
+    fill(fake_aws, delta)
+    report = removed(cdcctl)
+    assert report["left"] == []
+    assert buckets(fake_aws) == {delta, f"demo-quarantine-{fake_aws.account}"}
+    kept = fake_aws.client("s3").list_objects_v2(Bucket=delta)
+    assert kept["KeyCount"] == 2
+
+
+def test_a_bucket_of_more_than_a_thousand_versions_is_emptied(
+    cdcctl: Run, fake_aws: FakeAws
+) -> None:
+    deploy(cdcctl)
+    fill(fake_aws, f"demo-assets-{fake_aws.account}", 1_050)
+    assert removed(cdcctl, "--retain", "none")["left"] == []
+    assert buckets(fake_aws) == set()
+
+
+@pytest.mark.parametrize("words", [(), ("-y",), ("--confirm", "dem")])
+def test_without_the_name_nothing_goes(words: tuple[str, ...], cdcctl: Run) -> None:
+    deploy(cdcctl)
+    code, _, err = cdcctl("teardown", *[word for word in words if word != "-y"])
+    assert code == ExitCode.CONFIRM
+    assert "TDN001" in err
+    code, out, _ = cdcctl("teardown", "--dry-run", "-o", "json")
+    assert code == 0
+    assert json.loads(out)["data"]["inventory"]["stacks"] == ["demo", "demo-bootstrap"]
+
+
+def test_a_protected_stack_goes_only_when_that_is_said(cdcctl: Run, fake_aws: FakeAws) -> None:
+    deploy(cdcctl)
+    fake_aws.client("cloudformation").update_termination_protection(
+        StackName="demo", EnableTerminationProtection=True
+    )
+    code, _, err = cdcctl("teardown", "--confirm", "demo")
+    assert code == ExitCode.CONFIRM
+    assert "TDN002" in err
+    assert removed(cdcctl, "--retain", "none", "--disable-protection")["left"] == []
+
+
+def test_a_deletion_that_fails_is_gone_on_with(cdcctl: Run, fake_aws: FakeAws) -> None:
+    deploy(cdcctl)
+    fake_aws.cfnfail(**{"delete:MskCluster": "the cluster is busy"})
+    code, _, err = cdcctl("teardown", "--confirm", "demo", "--retain", "none")
+    assert code == ExitCode.PARTIAL
+    assert "MskCluster: the cluster is busy" in err
+    fake_aws.cfnfail()
+    assert removed(cdcctl, "--retain", "none")["left"] == []
+
+
+def test_another_stack_with_a_longer_name_stays(cdcctl: Run, fake_aws: FakeAws) -> None:
+    deploy(cdcctl)
+    deploy(cdcctl, "demo-two")
+    assert removed(cdcctl, "--retain", "none")["left"] == []
+    left = buckets(fake_aws)
+    assert {f"demo-two-{kind}-{fake_aws.account}" for kind in ("delta", "assets")} <= left
+    assert not [name for name in left if not name.startswith("demo-two-")]
+    code, out, _ = cdcctl("teardown", "--stack", "demo-two", "--dry-run", "-o", "json")
+    assert code == 0
+    assert json.loads(out)["data"]["inventory"]["stacks"] == ["demo-two", "demo-two-bootstrap"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [
+        ({"service": "s3", "op": "ListObjectVersions", "code": "AccessDenied", "http": 403}, 4),
+        (
+            {"service": "cloudformation", "op": "DeleteStack", "code": "ExpiredToken", "http": 403},
+            4,
+        ),
+    ],
+)
+def test_what_aws_refuses_has_its_exit_code_and_the_next_run_goes_on(
+    fault: dict[str, Any], code: int, cdcctl: Run, fake_aws: FakeAws
+) -> None:
+    deploy(cdcctl)
+    fake_aws.fault(**fault)
+    seen, _, err = cdcctl("teardown", "--confirm", "demo", "--retain", "none")
+    assert seen == code, err
+    fake_aws.reset()
