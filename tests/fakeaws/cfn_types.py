@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ministack.core.responses import AccountRegionScopedDict, get_account_id, get_region
-from ministack.services import ec2, glue, lambda_svc, msk, rds, s3
+from ministack.services import cloudformation, ec2, glue, lambda_svc, msk, rds, s3
 from ministack.services import secretsmanager as secrets_manager
 from ministack.services.cloudformation import engine, helpers, provisioners, stacks
 
@@ -775,6 +775,24 @@ def _evaluated_conditions(template: Any, parameters: Any) -> Any:
 _ministack_conditions = engine._evaluate_conditions
 
 
+_NOT_UPDATED = {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED", "UPDATE_ROLLBACK_FAILED"}
+"""States that a stack leaves by its deletion, or by the end of its rollback."""
+
+
+def _change_set(parameters: dict[str, Any]) -> Any:
+    """Refuse an update of a stack that cannot be updated, as CreateChangeSet does on AWS."""
+    stack = cloudformation._stacks.get(helpers._p(parameters, "StackName"))
+    kind = helpers._p(parameters, "ChangeSetType", "UPDATE")
+    status = stack["StackStatus"] if stack else ""
+    if kind == "UPDATE" and (status in _NOT_UPDATED or status.endswith("_IN_PROGRESS")):
+        message = f"Stack:{stack['StackId']} is in {status} state and can not be updated."
+        return helpers._error("ValidationError", message)
+    return _ministack_change_set(parameters)
+
+
+_ministack_change_set = cloudformation._ACTION_HANDLERS["CreateChangeSet"]
+
+
 def _failing(kind: str, handler: Handler) -> Handler:
     """Let a type take its time and fail on demand, and turn a service's refusal into a reason."""
 
@@ -856,6 +874,7 @@ def install() -> None:
     for name, module in list(sys.modules.items()):
         if name.startswith("ministack.") and hasattr(module, "_evaluate_conditions"):
             module._evaluate_conditions = _evaluated_conditions  # type: ignore[attr-defined]
+    cloudformation._ACTION_HANDLERS["CreateChangeSet"] = _change_set
     helpers._resolve_document = _resolved_document
     rds._instance_xml = _database_xml
     ec2._ACTION_MAP["DescribeNetworkInterfaces"] = _described_interfaces

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterable
@@ -12,7 +11,7 @@ from typing import Any
 
 from ministack.core.responses import AccountRegionScopedDict, get_account_id, get_region
 
-from tests.fakeaws.processes import Child, environment_of_account
+from tests.fakeaws.processes import Child, environment_of_account, new_folder
 from tests.fakeaws.refusal import Answer, Refusal, Request, Response, answered
 from tests.fakeaws.settings import due, failure, setting
 
@@ -447,7 +446,8 @@ def _begin(task: dict[str, Any], kind: str) -> None:
 
 def _started_capture(task: dict[str, Any], kind: str) -> Child:
     """Start the local capture; it finds what it is to do in the file named by FAKE_DMS_TASK."""
-    folder = Path(task.setdefault("_folder", tempfile.mkdtemp(prefix="fakeaws-dms-")))
+    folder = Path(task.get("_folder") or new_folder("dms"))
+    task["_folder"] = str(folder)
     document = {
         "task": _public(task),
         "start_type": kind,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextvars
 import io
 import os
-import tempfile
 import threading
 import time
 import uuid
@@ -18,7 +17,7 @@ from ministack.core.responses import AccountRegionScopedDict, get_account_id, ge
 from ministack.services import cloudwatch_logs as logs
 from ministack.services import glue, s3
 
-from tests.fakeaws.processes import Child, environment_of_account
+from tests.fakeaws.processes import Child, environment_of_account, new_folder
 from tests.fakeaws.refusal import Answer, Refusal, Request, Response, answered
 from tests.fakeaws.settings import due, failure, setting
 
@@ -167,7 +166,7 @@ def _stop(run: dict[str, Any]) -> None:
 
 def _launch(run: dict[str, Any], job: dict[str, Any]) -> None:
     """Bring the job's files here and start its script, as a Glue worker does."""
-    folder = Path(tempfile.mkdtemp(prefix="fakeaws-glue-"))
+    folder = new_folder("glue")
     arguments = {
         **job.get("DefaultArguments", {}),
         **setting("glue_arguments"),

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
+import tempfile
 import threading
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 from ministack.core.responses import get_account_id, get_region
@@ -65,10 +68,22 @@ class Child:
             return
 
 
+def new_folder(purpose: str) -> Path:
+    """Make a folder for one process; it goes with the server."""
+    return Path(tempfile.mkdtemp(prefix=f"{purpose}-", dir=_scratch()))
+
+
+@cache
+def _scratch() -> Path:
+    return Path(tempfile.mkdtemp(prefix="fakeaws-"))
+
+
 def end_all() -> None:
-    """End every process that this server started."""
+    """End every process that this server started, and remove what they worked on."""
     for child in list(_started):
         child.kill()
+    if _scratch.cache_info().currsize:
+        shutil.rmtree(_scratch(), ignore_errors=True)
 
 
 def environment_of_account() -> dict[str, str]:

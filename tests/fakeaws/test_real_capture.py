@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cdcctl.local.broker import sasl_settings
 from cdcctl.local.layout import StackDirectory
 from cdcctl.local.postgres import OWNER
-from cdcctl.local.stack import UpRequest, start_stack, stop_stack
+from cdcctl.operations.local_stack import UpRequest, start_stack, stop_stack
 from cdcctl.ui.progress import SilentProgress
+from tests.fakeaws.every_type import template
 from tests.fakeaws.fixture import FakeAws
 from tests.fakeaws.real_parts import LocalServers, use_servers
 from tests.local.running_stack import RunningStack, eventually
@@ -48,7 +51,7 @@ def test_a_task_loads_its_table(fake_aws: FakeAws, running: RunningStack) -> Non
     servers = servers_of(running)
     use_servers(fake_aws, servers)
     dms = fake_aws.client("dms")
-    schema, table = next(iter(running.report.tables)).split(".")
+    schema, table = running.report.tables[0].table.split(".")
     rule = {"rule-id": "1", "rule-name": "1"} | {
         "object-locator": {"schema-name": schema, "table-name": table}
     }
@@ -106,3 +109,28 @@ def made_parts(dms: Any, servers: LocalServers, rules: list[dict[str, Any]]) -> 
         TableMappings=json.dumps({"rules": rules}),
     )["ReplicationTask"]["ReplicationTaskArn"]
     return {"instance": instance, "source": source, "target": target, "task": task}
+
+
+def test_the_users_of_a_stacks_secrets_may_speak_to_the_broker(
+    fake_aws: FakeAws, running: RunningStack
+) -> None:
+    from kafka import KafkaConsumer
+
+    servers = servers_of(running)
+    use_servers(fake_aws, servers)
+    cloudformation = fake_aws.client("cloudformation")
+    cloudformation.create_stack(StackName="users", TemplateBody=template())
+
+    def status() -> str | None:
+        found = cloudformation.describe_stacks(StackName="users")["Stacks"][0]["StackStatus"]
+        return None if found.endswith("IN_PROGRESS") else str(found)
+
+    assert eventually(status) == "CREATE_COMPLETE"
+    held = fake_aws.client("secretsmanager").get_secret_value(SecretId="AmazonMSK_users_scram")
+    login = json.loads(held["SecretString"])
+    consumer = KafkaConsumer(
+        bootstrap_servers=servers.bootstrap_servers,
+        **sasl_settings(login["username"], login["password"]),
+    )
+    with closing(consumer):
+        assert consumer.topics()

@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.fakeaws.every_type import template
 from tests.fakeaws.fixture import FakeAws
@@ -131,6 +132,17 @@ def test_a_failed_creation_is_rolled_back_with_its_reason(fake_aws: FakeAws) -> 
     stack = Stack(fake_aws)
     assert stack.settled() == "ROLLBACK_COMPLETE"
     assert stack.reason("MskCluster", "CREATE_FAILED") == "brokers per account exceeded"
+
+
+def test_a_stack_that_was_rolled_back_takes_no_change_set(fake_aws: FakeAws) -> None:
+    fake_aws.cfnfail(MskCluster="brokers per account exceeded")
+    stack = Stack(fake_aws)
+    assert stack.settled() == "ROLLBACK_COMPLETE"
+    with pytest.raises(ClientError, match="ROLLBACK_COMPLETE state and can not be updated"):
+        stack.cloudformation.create_change_set(
+            StackName=STACK, ChangeSetName="c", TemplateBody=template()
+        )
+    assert stack.delete() == "DELETE_COMPLETE"
 
 
 def test_a_failed_update_is_rolled_back(fake_aws: FakeAws, stack: Stack) -> None:
