@@ -34,17 +34,21 @@ def pipeline() -> Any:
     return load(CONFIG.read_text(encoding="utf-8"), str(CONFIG)).pipeline
 
 
+def identity(date: str) -> dict[str, Any]:
+    return {
+        "Arn": "arn:aws:sts::123456789012:assumed-role/ops/ann",
+        "Account": "123456789012",
+        "ResponseMetadata": {"HTTPHeaders": {"date": date}},
+    }
+
+
 TASK = {
     "TargetEndpointArn": "arn:target",
     "ReplicationTaskSettings": json.dumps(task_settings()),
     "TableMappings": json.dumps(table_mappings(pipeline())),
 }
 HEALTHY: dict[str, Any] = {
-    "get_caller_identity": {
-        "Arn": "arn:aws:sts::123456789012:assumed-role/ops/ann",
-        "Account": "123456789012",
-        "ResponseMetadata": {"HTTPHeaders": {"date": formatdate(usegmt=True)}},
-    },
+    "get_caller_identity": lambda _: identity(formatdate(usegmt=True)),
     "simulate_principal_policy": lambda asked: [
         {"EvalActionName": name, "EvalDecision": "allowed"} for name in asked["ActionNames"]
     ],
@@ -126,12 +130,7 @@ def test_a_healthy_account_passes_every_check() -> None:
             "log group",
         ),
         (
-            {
-                "get_caller_identity": {
-                    **HEALTHY["get_caller_identity"],
-                    "ResponseMetadata": {"HTTPHeaders": {"date": formatdate(0, usegmt=True)}},
-                }
-            },
+            {"get_caller_identity": identity(formatdate(0, usegmt=True))},
             "clock",
             "fail",
             "off AWS's clock",
