@@ -74,7 +74,20 @@ def _login(endpoint: Document) -> Document:
         }
     client = boto3.client("secretsmanager")
     held: Document = json.loads(client.get_secret_value(SecretId=secret)["SecretString"])
-    return {**_address(endpoint, secret), **held}
+    return {**_address(endpoint, secret), **held, **_owner(secret)}
+
+
+def _owner(secret: str) -> Document:
+    """Give the database's owner: the local capture makes publications, DMS's plug-in needs none."""
+    databases = boto3.client("rds").describe_db_instances()["DBInstances"]
+    managed = [
+        each["MasterUserSecret"]["SecretArn"] for each in databases if "MasterUserSecret" in each
+    ]
+    if not managed or secret in managed:
+        return {}
+    answer = boto3.client("secretsmanager").get_secret_value(SecretId=managed[0])
+    owner: Document = json.loads(answer["SecretString"])
+    return {"username": owner["username"], "password": owner["password"]}
 
 
 def _address(endpoint: Document, secret: str) -> Document:

@@ -51,12 +51,12 @@ class Assets:
 
 
 class Secrets:
-    """A secret in memory."""
+    """Secrets in memory, by name."""
 
-    def __init__(self, held: Mapping[str, str]) -> None:
-        """Take the user and the password."""
+    def __init__(self, **held: Mapping[str, str]) -> None:
+        """Take users and passwords."""
         self._held = held
 
     def get_secret_value(self, *, SecretId: str) -> dict[str, str]:
         """Answer as Secrets Manager does."""
-        return {"SecretString": json.dumps(dict(self._held))}
+        return {"SecretString": json.dumps(dict(self._held[SecretId]))}

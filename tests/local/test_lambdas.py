@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
+import psycopg2
+import psycopg2.errors
 import pytest
 
 from cdcctl.compile.artefacts import ddl_artefact
@@ -59,12 +62,16 @@ def sql_runner(
     function = lambdas.load("sql-runner")
     clients = {
         "s3": assets,
-        "secretsmanager": lambdas.Secrets({"username": held["user"], "password": held["password"]}),
+        "secretsmanager": lambdas.Secrets(
+            owner={"username": held["user"], "password": held["password"]},
+            dms={"username": "cdc_dms", "password": 'it\'s a "secret"'},
+        ),
     }
     monkeypatch.setattr(function.boto3, "client", clients.__getitem__)
     for name, value in {
         "ASSETS_BUCKET": "assets",
-        "DB_SECRET_ARN": "arn",
+        "DB_SECRET_ARN": "owner",
+        "DMS_SECRET_ARN": "dms",
         "DB_HOST": held["host"],
         "DB_PORT": str(held["port"]),
         "DB_NAME": held["dbname"],
@@ -80,6 +87,7 @@ def sql_runner(
 
     yield ask
     running.sql("DROP SCHEMA IF EXISTS lambda_made CASCADE")
+    running.sql("DROP ROLE IF EXISTS cdc_dms")
 
 
 def test_tables_are_made_once(sql_runner: Ask, running: RunningStack) -> None:
@@ -96,6 +104,19 @@ def test_tables_are_made_once(sql_runner: Ask, running: RunningStack) -> None:
     assert again["statements"] == []
     assert again["wal_level"] == "logical"
     assert again["tables"]["cars"]["primary_key"] == ["id"]
+
+
+def test_dms_may_read_and_replicate_and_no_more(sql_runner: Ask, running: RunningStack) -> None:
+    sql_runner(artefact())
+    sql_runner(artefact())
+    held = PostgresServer(running.stack, int(running.report.postgres["port"])).parameters()
+    own = {**held, "user": "cdc_dms", "password": 'it\'s a "secret"'}
+    with closing(psycopg2.connect(**own)) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT rolreplication, rolsuper FROM pg_roles WHERE rolname = current_user")
+        assert cursor.fetchone() == (True, False)
+        cursor.execute("SELECT count(*) FROM lambda_made.cars")
+        with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+            cursor.execute("DELETE FROM lambda_made.cars")
 
 
 def test_what_the_compiler_says_of_types_is_what_the_database_has(sql_runner: Ask) -> None:
@@ -185,7 +206,7 @@ def kafka_admin(
     clients = {
         "s3": assets,
         "secretsmanager": lambdas.Secrets(
-            {
+            arn={
                 "username": str(running.report.kafka["sasl_username"]),
                 "password": running.stack.password(running.stack.kafka_password),
             }

@@ -91,17 +91,23 @@ def test_no_password_is_a_parameter_or_stands_in_the_template(rendered: Rendered
     assert document["Resources"]["DbInstance"]["Properties"]["ManageMasterUserPassword"] is True
 
 
+def kafka_secrets(resources: dict[str, Any]) -> list[dict[str, Any]]:
+    return [properties(resources, name) for name in ("JobSecret", "DmsSecret")]
+
+
 def test_dms_and_the_job_are_two_kafka_users(resources: dict[str, Any]) -> None:
     users = {
         json.loads(secret["GenerateSecretString"]["SecretStringTemplate"])["username"]
-        for secret in of_type(resources, "AWS::SecretsManager::Secret").values()
+        for secret in kafka_secrets(resources)
     }
     assert users == {"kafkaadmin", "dms"}
+    source = properties(resources, "DmsSourceSecret")["GenerateSecretString"]
+    assert '"host": "${DbInstance.Endpoint.Address}"' in source["SecretStringTemplate"]["Fn::Sub"]
     assert properties(resources, "KafkaUsers")["SecretArnList"] == [
         {"Ref": "JobSecret"},
         {"Ref": "DmsSecret"},
     ]
-    for secret in of_type(resources, "AWS::SecretsManager::Secret").values():
+    for secret in kafka_secrets(resources):
         assert secret["Name"]["Fn::Sub"].startswith("AmazonMSK_")
         assert secret["KmsKeyId"] == {"Ref": "ScramKey"}
 

@@ -12,6 +12,7 @@ import re
 import boto3
 import psycopg2
 from artefact import Refused, answered, read_artefact
+from psycopg2 import sql
 
 _NAME = r'"(?:[^"]|"")+"'
 _ALLOWED = (
@@ -62,7 +63,9 @@ def _carry_out(event):
             needed = _needed(artefact, state)
             if action == "inspect" or event.get("dry_run"):
                 return {**state, "statements": [{**each, "status": "planned"} for each in needed]}
-            return {**state, "statements": _run(cursor, needed)}
+            done = _run(cursor, needed)
+            _let_dms_in(cursor, artefact["schema"])
+            return {**state, "statements": done}
     finally:
         connection.close()
 
@@ -122,9 +125,30 @@ def _run(cursor, statements):
     return done
 
 
+def _let_dms_in(cursor, schema):
+    """Make DMS's user as its secret has it: it may replicate and read, and keep its heartbeat."""
+    held = _secret("DMS_SECRET_ARN")
+    user, place = sql.Identifier(held["username"]), sql.Identifier(schema)
+    cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (held["username"],))
+    verb = sql.SQL("ALTER ROLE" if cursor.fetchone() else "CREATE ROLE")
+    password = sql.Literal(held["password"])
+    cursor.execute(sql.SQL("{} {} LOGIN PASSWORD {}").format(verb, user, password))
+    # On RDS replication is a role to be granted; elsewhere it is an attribute.
+    cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = 'rds_replication'")
+    replicates = "GRANT rds_replication TO {}" if cursor.fetchone() else "ALTER ROLE {} REPLICATION"
+    cursor.execute(sql.SQL(replicates).format(user))
+    for grant in ("USAGE, CREATE ON SCHEMA {}", "SELECT ON ALL TABLES IN SCHEMA {}"):
+        cursor.execute(sql.SQL(f"GRANT {grant} TO {{}}").format(place, user))
+
+
+def _secret(variable):
+    client = boto3.client("secretsmanager")
+    answer = client.get_secret_value(SecretId=os.environ[variable])
+    return json.loads(answer["SecretString"])
+
+
 def _connect():
-    secret = boto3.client("secretsmanager").get_secret_value(SecretId=os.environ["DB_SECRET_ARN"])
-    held = json.loads(secret["SecretString"])
+    held = _secret("DB_SECRET_ARN")
     try:
         return psycopg2.connect(
             host=os.environ["DB_HOST"],

@@ -1,0 +1,113 @@
+"""The whole pipeline through the command line: the fake AWS with real servers behind it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cdcctl.local.layout import StackDirectory
+from cdcctl.local.postgres import OWNER
+from cdcctl.operations.local_stack import UpRequest, start_stack, stop_stack
+from cdcctl.ui.progress import SilentProgress
+from tests.fakeaws.fixture import FakeAws
+from tests.fakeaws.real_parts import LocalServers, run_jobs_here, use_servers
+from tests.local.running_stack import RunningStack
+
+pytestmark = [pytest.mark.aws, pytest.mark.local, pytest.mark.slow, pytest.mark.timeout(900)]
+
+Run = Callable[..., tuple[int, str, str]]
+OTHER = Path("tests/local/tables.yaml")
+"""What the local stack itself captures, into topics that the pipeline does not read."""
+ROWS = """
+INSERT INTO vehicles (id, vin, license_plate, make, model, year, fuel_type, status)
+VALUES (1, '1HGCM82633A004352', 'b-x 1', 'VW', 'Crafter', 2020, 'diesel', 'active'),
+       (2, '1HGCM82633A004353', 'b-x 2', 'VW', 'Crafter', 1900, 'diesel', 'active')
+"""
+BAYS = """
+  - name: bays
+    primary_key: id
+    schema:
+      - {name: id, type: integer, nullable: false}
+      - {name: label, type: string}
+"""
+
+
+@pytest.fixture(scope="module")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
+    root = tmp_path_factory.mktemp("stack")
+    request = UpRequest(config=OTHER, directory=root, with_job=False, ends_with_caller=True)
+    report = start_stack(request, SilentProgress())
+    try:
+        yield RunningStack(StackDirectory(root), report)
+    finally:
+        stop_stack(root, SilentProgress())
+
+
+def eventually(look: Callable[[], bool], what: str, seconds: float = 240) -> None:
+    ends_at = time.monotonic() + seconds
+    while not look():
+        assert time.monotonic() < ends_at, what
+        time.sleep(2)
+
+
+def test_a_pipeline_is_deployed_fed_changed_and_removed(
+    cdcctl: Run, fake_aws: FakeAws, servers: RunningStack, tmp_path: Path
+) -> None:
+    use_servers(
+        fake_aws,
+        LocalServers(
+            postgres_port=int(servers.report.postgres["port"]),
+            postgres_user=OWNER,
+            postgres_password=servers.stack.password(servers.stack.postgres_password),
+            bootstrap_servers=servers.report.kafka["bootstrap_servers"],
+            kafka_user=servers.report.kafka["sasl_username"],
+            kafka_password=servers.stack.password(servers.stack.kafka_password),
+        ),
+    )
+    run_jobs_here(fake_aws)
+    config = tmp_path / "tables.yaml"
+    config.write_text(Path("config/tables.yaml").read_text(encoding="utf-8"), encoding="utf-8")
+
+    def did(*words: str) -> Any:
+        code, out, err = cdcctl(*words, "-c", str(config), "-o", "json")
+        assert code == 0, f"{words}: {err}"
+        return json.loads(out)["data"]
+
+    done = {each["step"]: each for each in did("deploy", "--yes")["steps"]}
+    assert done["bootstrap-db"]["status"] == "done"
+    assert done["sync-topics"]["status"] == "done"
+    servers.sql(ROWS)
+
+    def history(key: str) -> list[dict[str, Any]]:
+        code, out, _ = cdcctl("history", "show", "vehicles", key, "-c", str(config), "-o", "json")
+        return json.loads(out)["data"]["versions"] if code == 0 else []
+
+    eventually(lambda: len(history("1")) == 1, "the inserted row came to the lake")
+    servers.sql("UPDATE vehicles SET status = 'retired' WHERE id = 1")
+    eventually(lambda: len(history("1")) == 2, "the update came to the lake")
+    (refused,) = did("quarantine", "show", "vehicles")["rows"]
+    assert refused["failed_rule"] == "veh_003"
+    assert did("metrics", "show", "--table", "vehicles")["checks"]
+    assert did("status")["glue"]["state"] == "RUNNING"
+
+    config.write_text(config.read_text(encoding="utf-8") + BAYS, encoding="utf-8")
+    again = {each["step"]: each["status"] for each in did("deploy", "--yes")["steps"]}
+    assert again["bootstrap-db"] == again["sync-topics"] == again["start glue"] == "done"
+    servers.sql("INSERT INTO bays VALUES (7, 'north')")
+
+    def has_bay() -> bool:
+        return cdcctl("history", "show", "bays", "7", "-c", str(config))[0] == 0
+
+    eventually(has_bay, "a row of the new table came to the lake")
+    assert len(history("1")) == 2
+
+    code, _, err = cdcctl("stop")
+    assert code == 0, err
+    code, _, err = cdcctl("teardown", "--confirm", "demo", "--retain", "none")
+    assert code == 0, err
+    assert fake_aws.client("s3").list_buckets()["Buckets"] == []
