@@ -32,9 +32,6 @@ def sync_topics(
     apply_config: Annotated[
         bool, typer.Option("--apply-config", help="Set settings right that have drifted.")
     ] = False,
-    stack_profile: Annotated[
-        str, typer.Option("--stack-profile", help="dev or prod: how many copies a topic has.")
-    ] = "dev",
     yes: YesOption = False,
     dry_run: DryRunOption = False,
     output_format: OutputOption = OutputFormat.table,
@@ -49,7 +46,7 @@ def sync_topics(
     loaded, target = load_config(config), open_target(choice)
     removed: tuple[str, ...] = ()
     if prune:
-        seen = topic_sync.sync_topics(target, loaded, profile=stack_profile, dry_run=True)
+        seen = topic_sync.sync_topics(target, loaded, dry_run=True)
         removed = topic_sync.unknown_topics(seen)
     if removed:
         confirm(
@@ -62,7 +59,6 @@ def sync_topics(
     report = topic_sync.sync_topics(
         target,
         loaded,
-        profile=stack_profile,
         dry_run=dry_run,
         prune=removed,
         apply_config=apply_config,

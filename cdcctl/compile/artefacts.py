@@ -47,11 +47,14 @@ class CompiledFile:
         return hashlib.sha256(self.body).hexdigest()
 
 
-def compiled_files(pipeline: Pipeline, brokers: int) -> dict[str, CompiledFile]:
-    """Give `ddl.json`, `topics.json` and `catalog.json` for a cluster of `brokers`."""
+def compiled_files(pipeline: Pipeline) -> dict[str, CompiledFile]:
+    """Give `ddl.json`, `topics.json` and `catalog.json`.
+
+    Topics are those of three brokers; kafka-admin fits them to a smaller cluster.
+    """
     contents = {
         "ddl.json": ddl_artefact(pipeline),
-        "topics.json": {"topics": [each.as_document() for each in topics(pipeline, brokers)]},
+        "topics.json": {"topics": [each.as_document() for each in topics(pipeline)]},
         "catalog.json": {"tables": list(catalog_entries(pipeline))},
     }
     return {

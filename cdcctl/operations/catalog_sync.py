@@ -12,7 +12,7 @@ def sync_catalog(target: Target, config: LoadedConfig, *, dry_run: bool) -> Sync
     answer = ask(
         target,
         target.names.table_creator,
-        compiled(config, "catalog.json", "prod"),
+        compiled(config, "catalog.json"),
         {
             "database": target.names.glue_database,
             "placeholders": {

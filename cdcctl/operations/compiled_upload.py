@@ -10,8 +10,6 @@ from cdcctl.compile.artefacts import CompiledFile, compiled_files
 from cdcctl.operations.configuration import LoadedConfig
 from cdcctl.operations.target import Target
 
-BROKERS = {"dev": 2, "prod": 3}
-
 
 @dataclass(frozen=True)
 class Item:
@@ -43,9 +41,9 @@ class SyncReport:
         return sum(item.status not in {"unchanged", "drift", "unknown"} for item in self.items)
 
 
-def compiled(config: LoadedConfig, name: str, profile: str) -> CompiledFile:
-    """Compile one file of the config for the stack's size."""
-    return compiled_files(config.pipeline, BROKERS.get(profile, BROKERS["prod"]))[name]
+def compiled(config: LoadedConfig, name: str) -> CompiledFile:
+    """Compile one file of the config."""
+    return compiled_files(config.pipeline)[name]
 
 
 def ask(target: Target, function: str, file: CompiledFile, event: dict[str, Any]) -> dict[str, Any]:

@@ -177,9 +177,6 @@ def _beside_the_stack(
     progress: Progress,
 ) -> Iterator[Callable[[], StepReport]]:
     waiting, steps = request.waiting, request.steps
-    profile = (cfn.find_stack(target.aws, target.stack) or _NO_STACK).parameters.get(
-        "Profile", "dev"
-    )
 
     def synced(sync: Callable[[], SyncReport]) -> Callable[[], StepReport]:
         def step() -> StepReport:
@@ -197,7 +194,7 @@ def _beside_the_stack(
         )
     if "topics" in steps:
         progress.step("the topics")
-        yield synced(lambda: sync_topics(target, config, profile=profile, dry_run=False))
+        yield synced(lambda: sync_topics(target, config, dry_run=False))
     if "catalog" in steps:
         progress.step("the catalog")
         yield synced(lambda: sync_catalog(target, config, dry_run=False))
@@ -209,9 +206,6 @@ def _beside_the_stack(
             target, waiting, progress, _run_arguments(packed, target)
         )
     yield lambda: _verified(target, steps)
-
-
-_NO_STACK = cfn.StackState("", "", "", {}, {}, is_protected=False)
 
 
 def _endpoint(

@@ -16,7 +16,7 @@ def bootstrap_db(
     target: Target, config: LoadedConfig, *, dry_run: bool, allow_breaking: bool = False
 ) -> SyncReport:
     """Compare the source with the config, and make what is missing in one transaction."""
-    file = compiled(config, "ddl.json", "prod")
+    file = compiled(config, "ddl.json")
     function = target.names.sql_runner
     state = ask(target, function, file, {"action": "inspect"})
     wanted = ddl_artefact(config.pipeline)

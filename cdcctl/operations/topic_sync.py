@@ -13,7 +13,6 @@ def sync_topics(
     target: Target,
     config: LoadedConfig,
     *,
-    profile: str,
     dry_run: bool,
     prune: Sequence[str] = (),
     apply_config: bool = False,
@@ -22,7 +21,7 @@ def sync_topics(
     answer = ask(
         target,
         target.names.kafka_admin,
-        compiled(config, "topics.json", profile),
+        compiled(config, "topics.json"),
         {
             "action": "sync_from_config",
             "dry_run": dry_run,

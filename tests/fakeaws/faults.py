@@ -122,6 +122,8 @@ class Door:
             match scope["path"].removeprefix(CONTROL):
                 case "fault":
                     self.faults.append(Fault(account=account, **given))
+                case "clear":
+                    self.faults = [each for each in self.faults if each.account != account]
                 case "cfnfail":
                     settings.set_failures(account, given)
                 case "speed":

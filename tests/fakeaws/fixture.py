@@ -116,6 +116,10 @@ class FakeAws:
         """
         self.server.control("fault", account=self.account, **fault)
 
+    def clear_faults(self) -> None:
+        """Take back the faults of this account."""
+        self.server.control("clear", account=self.account)
+
     def cfnfail(self, **reasons: Any) -> None:
         """Have resources fail.
 

@@ -59,6 +59,10 @@ def use_servers(fake: FakeAws, servers: LocalServers) -> None:
             "bootstrap_servers": servers.bootstrap_servers,
             **sasl_settings(servers.kafka_user, servers.kafka_password),
         },
-        lambda_env={"KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT", "DB_SSLMODE": "disable"},
+        lambda_env={
+            "KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT",
+            "DB_SSLMODE": "disable",
+            "BROKERS": "1",
+        },
         dms_capture=[sys.executable, "-c", _CAPTURE],
     )

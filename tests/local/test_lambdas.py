@@ -215,6 +215,7 @@ def kafka_admin(
     monkeypatch.setattr(function.boto3, "client", clients.__getitem__)
     monkeypatch.setenv("ASSETS_BUCKET", "assets")
     monkeypatch.setenv("SECRET_ARN", "arn")
+    monkeypatch.setenv("BROKERS", "1")
     monkeypatch.setenv("BOOTSTRAP_SERVERS", str(running.report.kafka["bootstrap_servers"]))
     monkeypatch.setenv("KAFKA_SECURITY_PROTOCOL", "SASL_PLAINTEXT")
 
@@ -232,7 +233,7 @@ def topic(name: str, retention: str = "604800000", partitions: int = 3) -> dict[
     return {
         "name": name,
         "partitions": partitions,
-        "replication_factor": 1,
+        "replication_factor": 3,
         "configs": {"retention.ms": retention, "cleanup.policy": "delete"},
     }
 

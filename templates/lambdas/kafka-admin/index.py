@@ -22,7 +22,8 @@ def handler(event, context):
 def _carry_out(event):
     if event.get("action") != "sync_from_config":
         raise Refused(f"there is no action {event.get('action')!r}")
-    wanted = {t["name"]: t for t in read_artefact(event, boto3.client("s3"))["topics"]}
+    artefact = read_artefact(event, boto3.client("s3"))
+    wanted = {topic["name"]: _fitted(topic) for topic in artefact["topics"]}
     try:
         admin = _connect()
     except KafkaError as error:
@@ -33,6 +34,13 @@ def _carry_out(event):
         raise Refused(f"the brokers refused: {error!r}") from error
     finally:
         admin.close()
+
+
+def _fitted(topic):
+    """Fit a topic that is compiled for three brokers to a cluster that has fewer."""
+    copies = min(topic["replication_factor"], int(os.environ["BROKERS"]))
+    configs = {**topic["configs"], "min.insync.replicas": str(max(1, copies - 1))}
+    return {**topic, "replication_factor": copies, "configs": configs}
 
 
 def _sync(admin, wanted, event):

@@ -1,0 +1,170 @@
+"""What goes wrong on AWS: the right exit code, the cause, the way out, and the next run goes on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from cdcctl.errors import ExitCode
+from tests.fakeaws.fixture import FakeAws
+
+pytestmark = pytest.mark.aws
+
+Run = Callable[..., tuple[int, str, str]]
+DEPLOY = ("deploy", "--yes", "--skip", "db,topics")
+FAULTS = [
+    ({"code": "ThrottlingException", "times": 2}, 0, ""),
+    ({"code": "AccessDenied", "http": 403}, ExitCode.CREDENTIALS, "AWS004"),
+    ({"code": "ExpiredToken", "http": 403}, ExitCode.CREDENTIALS, "AWS002"),
+    ({"drop": True, "times": 1}, 0, ""),
+]
+
+
+def deploy(cdcctl: Run) -> None:
+    code, _, err = cdcctl(*DEPLOY)
+    assert code == 0, err
+
+
+@pytest.mark.parametrize(("fault", "code", "said"), FAULTS, ids=lambda each: str(each)[:30])
+@pytest.mark.parametrize(
+    ("words", "service", "operation"),
+    [
+        (("status",), "cloudformation", "DescribeStacks"),
+        (("doctor",), "sts", "GetCallerIdentity"),
+        (("start", "dms"), "dms", "DescribeReplicationTasks"),
+        (("stop", "glue"), "glue", "GetJobRuns"),
+        (("plan",), "cloudformation", "CreateChangeSet"),
+        (("teardown", "--dry-run"), "logs", "DescribeLogGroups"),
+        (("sync-catalog",), "lambda", "Invoke"),
+    ],
+    ids=lambda each: each if isinstance(each, str) else "",
+)
+def test_what_aws_answers_decides_the_exit_code(
+    words: tuple[str, ...],
+    service: str,
+    operation: str,
+    fault: dict[str, Any],
+    code: int,
+    said: str,
+    on_one_stack: tuple[Run, FakeAws],
+) -> None:
+    cdcctl, fake_aws = on_one_stack
+    fake_aws.fault(service=service, op=operation, **fault)
+    try:
+        seen, _, err = cdcctl(*words)
+    finally:
+        fake_aws.clear_faults()
+    if words == ("doctor",) and code == 0:
+        # The fresh account of the fake lacks what doctor looks for.
+        assert seen in {ExitCode.DONE, ExitCode.UNHEALTHY}, err
+        return
+    assert seen == code, err
+    assert said in err
+
+
+def test_the_first_cause_of_a_rollback_is_told_with_its_line(
+    cdcctl: Run, fake_aws: FakeAws
+) -> None:
+    fake_aws.cfnfail(MskCluster="You have reached the broker quota")
+    code, _, err = cdcctl(*DEPLOY)
+    assert code == ExitCode.FAILED
+    assert "MskCluster (AWS::MSK::Cluster)" in err
+    assert "You have reached the broker quota" in err
+    assert "templates/pipeline.yaml:" in err
+    assert "ROLLBACK_COMPLETE" in err
+    fake_aws.cfnfail()
+    deploy(cdcctl)
+
+
+def test_an_update_that_fails_leaves_what_ran(
+    cdcctl: Run, fake_aws: FakeAws, changed_config: str
+) -> None:
+    deploy(cdcctl)
+    fake_aws.cfnfail(**{"update:GlueJob": "no such argument"})
+    code, _, err = cdcctl(*DEPLOY, "-c", changed_config)
+    assert code == ExitCode.FAILED
+    assert "GlueJob" in err
+    assert "no such argument" in err
+    fake_aws.cfnfail()
+    code, out, err = cdcctl(*DEPLOY, "-c", changed_config, "-o", "json")
+    assert code == 0, err
+    steps = {each["step"]: each["status"] for each in json.loads(out)["data"]["steps"]}
+    assert steps["stack"] == "done"
+    assert steps["start glue"] == "done"
+
+
+def test_a_source_that_dms_cannot_reach_is_told(cdcctl: Run, fake_aws: FakeAws) -> None:
+    fake_aws.cfnfail(**{"dms-connection": "SASL authentication failed"})
+    code, _, err = cdcctl(*DEPLOY)
+    assert code == ExitCode.FAILED
+    assert "DMS005" in err
+    assert "SASL authentication failed" in err
+    fake_aws.cfnfail()
+    deploy(cdcctl)
+
+
+def test_a_breaking_change_is_refused_before_anything(
+    cdcctl: Run, fake_aws: FakeAws, breaking_config: str
+) -> None:
+    deploy(cdcctl)
+    before = len(fake_aws.calls())
+    code, _, err = cdcctl(*DEPLOY, "-c", breaking_config)
+    assert code == ExitCode.CONFIG
+    assert "CFG060" in err
+    operations = [operation for _, operation in fake_aws.calls()[before:]]
+    assert "ExecuteChangeSet" not in operations
+    assert "StopReplicationTask" not in operations
+
+
+def test_without_consent_nothing_is_made(cdcctl: Run, fake_aws: FakeAws) -> None:
+    code, _, err = cdcctl("deploy")
+    assert code == ExitCode.CONFIRM
+    assert "CFN032" in err
+    code, _, err = cdcctl("status")
+    assert code == ExitCode.NOT_FOUND
+    assert "CFN001" in err
+
+
+def test_a_plan_changes_nothing_and_says_so_by_its_code(cdcctl: Run, fake_aws: FakeAws) -> None:
+    code, out, err = cdcctl("plan", "--detailed-exitcode", "-o", "json")
+    assert code == ExitCode.CHANGES, err
+    assert len(json.loads(out)["data"]["changes"]) > 50
+    assert cdcctl("status")[0] == ExitCode.NOT_FOUND
+    deploy(cdcctl)
+    code, out, err = cdcctl("plan", "--detailed-exitcode")
+    assert code == 0, err
+    assert "nothing would change" in out
+
+
+def test_somebody_elses_lock_is_respected_until_it_runs_out(cdcctl: Run, fake_aws: FakeAws) -> None:
+    deploy(cdcctl)
+    s3, bucket = fake_aws.client("s3"), f"demo-assets-{fake_aws.account}"
+    for expires, code in (("2999-01-01T00:00:00+00:00", 1), ("2001-01-01T00:00:00+00:00", 0)):
+        body = json.dumps({"owner": "ann@there", "expires": expires}).encode()
+        s3.put_object(Bucket=bucket, Key="locks/deploy.json", Body=body)
+        seen, _, err = cdcctl(*DEPLOY)
+        assert seen == code, err
+        assert ("ann@there deploys this stack" in err) is bool(code)
+
+
+@pytest.mark.parametrize("name", ["a" * 39, "Demo", "demo_x"])
+def test_a_name_that_cannot_be_a_stack_is_refused_with_the_limit(name: str, cdcctl: Run) -> None:
+    code, _, err = cdcctl("deploy", "--yes", "--stack", name)
+    assert code == ExitCode.USAGE
+    assert "USE021" in err
+    assert ("38 is the limit" in err) is (len(name) > 38)
+
+
+def test_start_and_stop_do_it_once(cdcctl: Run, fake_aws: FakeAws) -> None:
+    deploy(cdcctl)
+    assert json.loads(cdcctl("start", "-o", "json")[1])["data"]["steps"][1]["status"] == "unchanged"
+    stopped = json.loads(cdcctl("stop", "-o", "json")[1])["data"]["steps"]
+    assert {each["status"] for each in stopped} == {"done"}
+    again = json.loads(cdcctl("stop", "-o", "json")[1])["data"]["steps"]
+    assert {each["status"] for each in again} == {"unchanged"}
+    code, out, err = cdcctl("start", "-o", "json")
+    assert code == 0, err
+    assert json.loads(out)["data"]["steps"][0]["detail"] == "resumed"
