@@ -37,8 +37,7 @@ def test_there_are_exactly_two_commands_and_both_set_up_their_own_environment() 
 def test_exit_codes_are_those_of_the_tool() -> None:
     section = README.partition("### Exit codes")[2].partition("\n## ")[0]
     documented = {int(code) for code in re.findall(r"^\| (\d+) \|", section, re.MULTILINE)}
-    # 6 belongs to `plan`, which does not exist yet.
-    assert documented == {int(code) for code in ExitCode} - {ExitCode.CHANGES}
+    assert documented == {int(code) for code in ExitCode}
 
 
 def test_the_files_it_names_exist() -> None:
