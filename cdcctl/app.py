@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ COMMANDS = (
     Entry("start", "Run", "DMS and the job, where they stood"),
     Entry("stop", "Run", "the job and DMS; both go on later"),
     Entry("reload", "Run", "tables loaded again by DMS"),
+    Entry("logs", "Run", "what the parts say, merged by time"),
     Entry("status", "Run", "one screen: what runs, how late, what is wrong"),
     Entry(
         "quarantine",
@@ -99,7 +101,9 @@ GLOBAL_OPTIONS = (
     ("-c, --config FILE", "default config/tables.yaml"),
     ("-o, --output FORMAT", "table, json, jsonl or csv, where data is read"),
     ("-s, --stack NAME", "the stack on AWS; also -r REGION, -p PROFILE"),
+    ("-e, --env NAME", "a section [env.NAME] of cdcctl.toml"),
     ("-q, --quiet", "no progress"),
+    ("-v, -vv, --log-file FILE", "tell more; keep a log, no secrets in it"),
     ("--no-color", "no colour, as with NO_COLOR=1"),
     ("--no-input", "never ask; exit 10 instead"),
     ("--debug", "print the traceback of an unexpected error"),
@@ -120,6 +124,10 @@ class Invocation:
     debug: bool = False
     help: bool = False
     version: bool = False
+    verbosity: int = 0
+    log_file: str | None = None
+    environment: str | None = None
+    """The section of cdcctl.toml."""
     machine_errors: bool = False
     """Whether errors are printed as JSON, because the output is."""
 
@@ -149,6 +157,8 @@ def help_page() -> str:
 def parse(arguments: Sequence[str]) -> Invocation:
     """Take process-wide switches out of the line and move early options behind the command."""
     switches: dict[str, bool] = {}
+    verbosity = 0
+    chosen: dict[str, str] = {}
     path: list[str] = []
     early: list[str] = []
     rest: list[str] = []
@@ -161,7 +171,12 @@ def parse(arguments: Sequence[str]) -> Invocation:
             break
         if token == "-h":
             token = "--help"
-        if token in _SWITCHES:
+        name, equals, value = token.partition("=")
+        if token in _VERBOSITY:
+            verbosity += _VERBOSITY[token]
+        elif name in _VALUES and (equals or pending):
+            chosen[_VALUES[name]] = value if equals else pending.pop(0)
+        elif token in _SWITCHES:
             switches[_SWITCHES[token]] = token not in {"--no-color", "--no-input"}
         elif _is_complete(path):
             rest.append(token)
@@ -182,6 +197,9 @@ def parse(arguments: Sequence[str]) -> Invocation:
     return Invocation(
         arguments=(*words, *literal),
         machine_errors=_output_format(words) in {"json", "jsonl"},
+        verbosity=verbosity,
+        environment=chosen.get("environment") or os.environ.get("CDCCTL_ENV") or None,
+        log_file=chosen.get("log_file"),
         **switches,
     )
 
@@ -193,6 +211,10 @@ _SWITCHES = {
     "--no-input": "interactive",
     "--debug": "debug",
 }
+
+
+_VERBOSITY = {"-v": 1, "-vv": 2, "--verbose": 1}
+_VALUES = {"-e": "environment", "--env": "environment", "--log-file": "log_file"}
 
 
 def _is_complete(path: list[str]) -> bool:
@@ -248,8 +270,12 @@ def _invoke(invocation: Invocation) -> int:
     from typer.exceptions import TyperException
 
     try:
+        _open_log(invocation)
         code = _root().main(
-            args=list(invocation.arguments), prog_name="cdcctl", standalone_mode=False
+            args=list(invocation.arguments),
+            prog_name="cdcctl",
+            standalone_mode=False,
+            default_map=_defaults(invocation),
         )
         if code == INTERRUPTED:
             # Typer turns Ctrl-C into this code when it is not to end the process itself.
@@ -264,6 +290,24 @@ def _invoke(invocation: Invocation) -> int:
         raise
     except Exception as error:  # noqa: BLE001 - the one boundary: no traceback reaches the operator
         return _report(_expected(error) or _unexpected(error, invocation), invocation)
+
+
+def _open_log(invocation: Invocation) -> None:
+    if invocation.verbosity or invocation.log_file:
+        from cdcctl import logs
+
+        file = None if invocation.log_file is None else Path(invocation.log_file)
+        logs.configure(invocation.verbosity, file)
+
+
+def _defaults(invocation: Invocation) -> dict[str, Any]:
+    """Give the defaults of cdcctl.toml to every command and subcommand."""
+    from cdcctl.operations.tool_config import tool_defaults
+
+    values = tool_defaults(Path.cwd(), invocation.environment)
+    return {
+        entry.name: {**values, **dict.fromkeys(entry.subcommands, values)} for entry in COMMANDS
+    }
 
 
 def _root() -> Any:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -148,6 +149,9 @@ def _wheels(name: str, python: str, progress: Progress, artifacts: Path | None) 
     lock = _LOCKS / f"{name}.lock"
     wanted = hashlib.sha256(lock.read_bytes()).hexdigest()[:16]
     folder = _cache() / f"{name}-{wanted}"
+    if folder.is_dir() and not _is_intact(folder, lock):
+        progress.step(f"the cached wheels of {name} are damaged, fetched again")
+        shutil.rmtree(folder)
     if not folder.is_dir():
         progress.step(f"fetching the wheels of {name} for Python {python}")
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -157,6 +161,16 @@ def _wheels(name: str, python: str, progress: Progress, artifacts: Path | None) 
             fetched = Path(staging) / "wheels"
             fetched.rename(folder)
     return tuple(sorted(folder.glob("*.whl")))
+
+
+def _is_intact(folder: Path, lock: Path) -> bool:
+    """Tell whether the cache holds one wheel a package, each with a hash of the lock file."""
+    text = lock.read_text(encoding="utf-8")
+    wheels = list(folder.glob("*.whl"))
+    packages = sum("==" in line for line in text.splitlines())
+    return len(wheels) == packages and all(
+        hashlib.sha256(wheel.read_bytes()).hexdigest() in text for wheel in wheels
+    )
 
 
 def _download(lock: Path, python: str, staging: Path, artifacts: Path | None) -> None:

@@ -15,6 +15,8 @@ from glue_job.errors import JobError
 
 KINDS = ("replay", "discard", "rebuild")
 ANSWER = ".answer.json"
+STOP = "stop"
+"""The file beside the requests that names the run which is to end after its batches."""
 
 
 @dataclass(frozen=True)

@@ -90,7 +90,7 @@ def _run(arguments: Arguments, spark: SparkSession, held: ExitStack) -> int:
             )
         )
     try:
-        _supervise(streams, mailbox, stop, arguments.stop_file, guard)
+        _supervise(streams, mailbox, stop, arguments, guard)
     finally:
         # What holds the lake is given back after this: nothing writes any more then.
         spark.stop()
@@ -126,12 +126,15 @@ def _supervise(
     streams: list[TableStream],
     mailbox: Mailbox,
     stop: threading.Event,
-    stop_file: Path | None,
+    arguments: Arguments,
     guard: Callable[[], None],
 ) -> None:
     looked_at = -_MAIL_SECONDS
+    stop_file = arguments.stop_file
     while not stop.is_set() and not (stop_file is not None and stop_file.exists()):
         if time.monotonic() - looked_at >= _MAIL_SECONDS:
+            if mailbox.is_asked_to_stop(arguments.run_id):
+                break
             _hand_out(mailbox, streams)
             looked_at = time.monotonic()
         guard()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterator
 from functools import cached_property
@@ -14,6 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 from cdcctl.aws.errors import translated
 
 _MAX_ATTEMPTS = 5
+log = logging.getLogger("cdcctl.aws")
 
 
 class Aws:
@@ -43,6 +45,7 @@ class Aws:
 
     def call(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
         """Make one call, `operation` in snake case; raise AwsError when it fails."""
+        log.info("%s %s", service, operation)
         try:
             answer: dict[str, Any] = getattr(self._client(service), operation)(**parameters)
         except (BotoCoreError, ClientError) as error:
@@ -53,6 +56,7 @@ class Aws:
         self, service: str, operation: str, key: str, **parameters: Any
     ) -> Iterator[dict[str, Any]]:
         """Give the items under `key` (or `outer.inner`) of every page of a listing."""
+        log.info("%s %s", service, operation)
         try:
             for page in self._client(service).get_paginator(operation).paginate(**parameters):
                 held: Any = page

@@ -10,9 +10,8 @@ from typing import Any
 
 from cdcctl.compile.catalog import catalog_entries
 from cdcctl.compile.ddl import (
-    column_definition,
+    column_addition,
     column_source_type,
-    qualified,
     table_statements,
 )
 from cdcctl.compile.topics import topics
@@ -83,14 +82,12 @@ def ddl_artefact(pipeline: Pipeline) -> dict[str, Any]:
 
 
 def _columns(schema: str, table: Table) -> list[dict[str, Any]]:
-    place = qualified(schema, table.name)
     return [
         {
             "name": column.name,
             "type": canonical_type(column_source_type(column)),
             "nullable": column.nullable and column.name not in table.primary_key,
-            "add": f"ALTER TABLE {place} ADD COLUMN IF NOT EXISTS"
-            f" {column_definition(table, column)}",
+            "add": column_addition(schema, table, column).sql,
         }
         for column in table.schema
     ]

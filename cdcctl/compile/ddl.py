@@ -43,6 +43,26 @@ def table_statements(pipeline: Pipeline) -> tuple[Statement, ...]:
     return tuple(statements)
 
 
+def column_additions(pipeline: Pipeline) -> tuple[Statement, ...]:
+    """Give the statements that bring an older table up to the config: columns that may be null."""
+    schema = pipeline.source_database.schema_name
+    return tuple(
+        column_addition(schema, table, column)
+        for table in pipeline.streamed_tables
+        for column in table.schema
+        if column.nullable and column.name not in table.primary_key
+    )
+
+
+def column_addition(schema: str, table: Table, column: Column) -> Statement:
+    """Give the statement that adds a column to a table that lacks it."""
+    return Statement(
+        f"add column {table.name}.{column.name}",
+        f"ALTER TABLE {qualified(schema, table.name)} ADD COLUMN IF NOT EXISTS"
+        f" {column_definition(table, column)}",
+    )
+
+
 def ddl_script(pipeline: Pipeline) -> str:
     """Give all statements as one SQL script with notes on the replica identity."""
     schema = pipeline.source_database.schema_name

@@ -5,17 +5,20 @@ Facts about DMS come from its user guide (Kafka target, PostgreSQL source, task 
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from cdcctl.compile.topics import MAX_MESSAGE_BYTES
 from glue_job.contract.model import Kafka, Pipeline, Table
 
+MAX_MAPPING_BYTES = 2_000_000
+"""DMS processes table mappings of up to 2 MB (DMS user guide, selection rules)."""
 MAX_LOB_KILOBYTES = 63
 """Limited LOB mode slows down above this size."""
 
 
 def table_mappings(pipeline: Pipeline) -> dict[str, Any]:
-    """Select every streamed table and send each to its own topic.
+    """Select every streamed table and send each to its own topic; ValueError above DMS's limit.
 
     Transformation rules are left out: a Kafka target does not support them beside object mapping.
     """
@@ -24,6 +27,12 @@ def table_mappings(pipeline: Pipeline) -> dict[str, Any]:
     for table in pipeline.streamed_tables:
         rules.append(_selection(schema, table, len(rules) + 1))
         rules.append(_object_mapping(schema, table, len(rules) + 1))
+    size = len(json.dumps(rules, separators=(",", ":")).encode())
+    if size > MAX_MAPPING_BYTES:
+        raise ValueError(
+            f"the table mappings have {size:,} bytes and DMS takes {MAX_MAPPING_BYTES:,}:"
+            " split the tables over two stacks"
+        )
     return {"rules": rules}
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cdcctl.compile.ddl import table_statements
+from cdcctl.compile.ddl import column_additions, table_statements
 from cdcctl.compile.topics import topics
 from cdcctl.errors import CdcctlError
 from cdcctl.local.artifacts import broker_jars, spark_jars
@@ -191,7 +191,10 @@ def _settings(stack: StackDirectory, request: UpRequest, progress: Progress) -> 
         broker_jars=tuple(map(str, jars)),
         spark_jars=tuple(map(str, spark)),
         sasl_username=pipeline.kafka.sasl_username,
-        statements=tuple((s.name, s.sql) for s in table_statements(pipeline)),
+        statements=tuple(
+            (each.name, each.sql)
+            for each in (*table_statements(pipeline), *column_additions(pipeline))
+        ),
         columns={f"{schema}.{table.name}": table.column_names for table in tables},
         topics=tuple(topic.as_document() for topic in topics(pipeline, brokers=1)),
         captured={f"{schema}.{table.name}": table.topic for table in tables},

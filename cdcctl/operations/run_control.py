@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from cdcctl.aws import dms, glue
@@ -12,9 +12,13 @@ from cdcctl.aws.errors import AwsError
 from cdcctl.errors import CdcctlError, ExitCode
 from cdcctl.operations.target import Target
 from cdcctl.operations.waiting import Waiting
+from glue_job.requests import STOP
 
 if TYPE_CHECKING:
     from cdcctl.ui.progress import Progress
+
+_DRAIN_SECONDS = 180.0
+"""A batch takes seconds; the job looks for the wish every five."""
 
 
 @dataclass(frozen=True)
@@ -146,11 +150,17 @@ def start_glue(
 
 
 def stop_glue(target: Target, waiting: Waiting, progress: Progress) -> StepReport:
-    """Stop the job's run and wait until it has ended; its batch is finished by the next run."""
+    """Ask the job to end after its batches; one that does not is ended through the API.
+
+    Either way nothing is lost: a batch that was begun is finished by the next run.
+    """
     job = target.names.glue_job
     live = _live(target, job)
     if live is None:
         return StepReport("stop glue", "unchanged", "no run lives")
+    progress.step("the job ends after its batches")
+    if live.state == "RUNNING" and _drained(target, live, waiting):
+        return StepReport("stop glue", "done", f"run {live.id} ended after its batches")
     progress.step("stopping the job")
     if live.state != "STOPPING":
         glue.stop_run(target.aws, job, live.id)
@@ -160,7 +170,30 @@ def stop_glue(target: Target, waiting: Waiting, progress: Progress) -> StepRepor
         what="the stop of the job",
         again=f"cdcctl stop glue --stack {target.stack}",
     )
-    return StepReport("stop glue", "done", f"run {live.id}")
+    return StepReport("stop glue", "done", f"run {live.id} was ended by Glue")
+
+
+def _drained(target: Target, live: glue.Run, waiting: Waiting) -> bool:
+    target.aws.call(
+        "s3",
+        "put_object",
+        Bucket=target.names.assets_bucket,
+        Key=f"requests/{STOP}",
+        Body=live.id.encode(),
+    )
+    patience = replace(waiting, timeout_seconds=_DRAIN_SECONDS * waiting.scale)
+    try:
+        patience.until(
+            lambda: glue.read_run(target.aws, target.names.glue_job, live.id),
+            lambda seen: not seen.is_live,
+            what="the end of the batches",
+            again="",
+        )
+    except CdcctlError as error:
+        if error.exit_code != ExitCode.TIMEOUT:
+            raise
+        return False
+    return True
 
 
 def reload(target: Target, schema: str, tables: list[str]) -> StepReport:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import os
+import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
 
@@ -73,6 +77,35 @@ def _console(stream: TextIO) -> Console:
         emoji=False,
         legacy_windows=False,
     )
+
+
+class _Screen(io.StringIO):
+    """Takes a screen that may be longer than the terminal."""
+
+    def isatty(self) -> bool:
+        """Be drawn on like the terminal it stands for."""
+        return True
+
+
+@contextmanager
+def paged() -> Iterator[None]:
+    """Show what is longer than the terminal through the pager; only where a person reads."""
+    command = os.environ.get("PAGER", "less -RFX")
+    if not (may_ask() and sys.stdout.isatty() and command and "NO_PAGER" not in os.environ):
+        yield
+        return
+    terminal, sys.stdout = sys.stdout, _Screen()
+    try:
+        yield
+        text = sys.stdout.getvalue()
+    finally:
+        sys.stdout = terminal
+    if text.count("\n") < shutil.get_terminal_size().lines:
+        terminal.write(text)
+        return
+    import pydoc
+
+    pydoc.pipepager(text, command)
 
 
 def warn(text: str) -> None:

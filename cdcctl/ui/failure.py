@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,15 @@ def show(error: CdcctlError, *, machine: bool = False) -> None:
         sys.stderr.write(json.dumps(error.as_document(), ensure_ascii=False) + "\n")
     else:
         sys.stderr.write(text(error, color=has_color(sys.stderr)))
+        if os.environ.get("GITHUB_ACTIONS") == "true":
+            sys.stderr.write(f"::error title={error.code}::{_github(error)}\n")
     sys.stderr.flush()
+
+
+def _github(error: CdcctlError) -> str:
+    """Spell an error as GitHub's workflow commands want it."""
+    said = f"{error.what}: {error.why}" if error.why else error.what
+    return said.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
 def text(error: CdcctlError, *, color: bool = False) -> str:

@@ -49,7 +49,8 @@ def write(document: Document, output: OutputFormat, show: Callable[[], None]) ->
         case OutputFormat.csv:
             _write_csv(document)
         case OutputFormat.table:
-            show()
+            with console.paged():
+                show()
     for warning in document.warnings:
         console.warn(warning)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -43,11 +44,20 @@ class LineProgress:
     def __init__(self) -> None:
         self._text = ""
         self._said_at = time.monotonic()
+        self._folds = os.environ.get("GITHUB_ACTIONS") == "true"
+        """GitHub folds what stands between two of its commands."""
 
     def step(self, text: str) -> None:
         """Print the step."""
+        self.close()
         self._text = text
-        self._say(text)
+        self._say(f"::group::{text}" if self._folds else text)
+
+    def close(self) -> None:
+        """End the step's fold."""
+        if self._folds and self._text:
+            self._say("::endgroup::")
+            self._text = ""
 
     def advance(self, done: int, total: int | None = None) -> None:
         """Print how far the step is, at most once a minute."""
@@ -100,7 +110,11 @@ def open_progress() -> Iterator[Progress]:
         yield SilentProgress()
         return
     if not console.is_animated():
-        yield LineProgress()
+        lines = LineProgress()
+        try:
+            yield lines
+        finally:
+            lines.close()
         return
     from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bars

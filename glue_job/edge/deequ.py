@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -12,6 +13,8 @@ from pyspark.sql import DataFrame, SparkSession
 from glue_job.contract.model import DeequCheck, Table
 from glue_job.metrics import METRICS
 from glue_job.pipeline.report import Measured
+
+log = logging.getLogger("glue_job.deequ")
 
 
 def measure(
@@ -26,7 +29,8 @@ def measure(
         fields_missing: some update leaves fields out; they do not count against a metric.
 
     Returns:
-        One entry a check that Deequ could measure: an empty batch has a size and nothing else.
+        One entry a check. An empty batch has a size and nothing else; on rows, a check that Deequ
+        cannot measure has no value and has not passed, and the log says so.
     """
     if not table.deequ_checks:
         return ()
@@ -45,10 +49,11 @@ def measure(
         keys.append(key)
     found = AnalyzerContext.successMetricsAsJson(spark, runner.run())
     values = {(row["name"], row["instance"]): float(row["value"]) for row in _rows(found)}
+    has_rows = bool(values) and (len(values) > 1 or any(values.values()))
     return tuple(
-        _measured(check, values[key])
+        _measured(check, values.get(key), table)
         for check, key in zip(table.deequ_checks, keys, strict=True)
-        if key in values
+        if key in values or has_rows
     )
 
 
@@ -62,12 +67,17 @@ def _rows(found: Any) -> Sequence[dict[str, Any]]:
     return json.loads(found) if isinstance(found, str) else found  # type: ignore[no-any-return]  # Deequ's JSON
 
 
-def _measured(check: DeequCheck, value: float) -> Measured:
+def _measured(check: DeequCheck, value: float | None, table: Table) -> Measured:
+    if value is None:
+        log.warning(
+            "%s: Deequ could not measure %s %s", table.name, check.metric, check.column or ""
+        )
+    passed = None if check.threshold is None else value is not None and value >= check.threshold
     return Measured(
         metric=check.metric,
         column=check.column,
         value=value,
         threshold=check.threshold,
-        passed=None if check.threshold is None else value >= check.threshold,
+        passed=passed,
         severity=check.severity,
     )

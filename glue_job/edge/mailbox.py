@@ -8,7 +8,7 @@ from pyspark.sql import SparkSession
 
 from glue_job.edge import files
 from glue_job.errors import JobError
-from glue_job.requests import ANSWER, Answer, Request
+from glue_job.requests import ANSWER, STOP, Answer, Request
 
 log = logging.getLogger("glue_job.mailbox")
 
@@ -38,6 +38,13 @@ class Mailbox:
                 log.error("%s", error)
                 self._write(request_id, Answer.failed(error))
         return found
+
+    def is_asked_to_stop(self, run_id: str | None) -> bool:
+        """Tell whether the file `stop` names this run: another run's wish does not count."""
+        if run_id is None:
+            return False
+        text = files.read_text(self._spark, f"{self._folder}/{STOP}")
+        return text is not None and text.strip() == run_id
 
     def reply(self, request: Request, answer: Answer) -> None:
         """Answer a request."""

@@ -73,7 +73,8 @@ class Measured:
 
     metric: str
     column: str | None
-    value: float
+    value: float | None
+    """None where it could not be measured."""
     threshold: float | None = None
     passed: bool | None = None
     severity: str | None = None

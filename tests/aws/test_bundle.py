@@ -109,6 +109,18 @@ def test_a_folder_without_the_wheels_names_what_is_missing(
     assert "--artifacts" in caught.value.fix
 
 
+def test_a_damaged_wheel_in_the_cache_is_fetched_again(
+    built: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = tmp_path / "cache"
+    shutil.copytree(bundling._cache().parent, cache)
+    monkeypatch.setenv("CDCCTL_CACHE_DIR", str(cache))
+    (six,) = cache.glob("wheels/glue-*/six-*.whl")
+    six.write_bytes(b"damaged")
+    assert build_bundle(SilentProgress()).sha == built.sha
+    assert six.stat().st_size > 1000
+
+
 def test_a_wheel_of_another_content_is_refused(
     built: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

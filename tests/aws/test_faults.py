@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from typing import Any
 
+import jsonschema
 import pytest
 
 from cdcctl.errors import ExitCode
+from cdcctl.ui.output import schema_of
 from tests.fakeaws.fixture import FakeAws
 
 pytestmark = pytest.mark.aws
@@ -168,3 +171,33 @@ def test_start_and_stop_do_it_once(cdcctl: Run, fake_aws: FakeAws) -> None:
     code, out, err = cdcctl("start", "-o", "json")
     assert code == 0, err
     assert json.loads(out)["data"]["steps"][0]["detail"] == "resumed"
+
+
+def test_logs_of_all_parts_are_merged_by_time(on_one_stack: tuple[Run, FakeAws]) -> None:
+    cdcctl, fake_aws = on_one_stack
+    logs = fake_aws.client("logs")
+    group = "/aws/lambda/demo-sql-runner"
+    logs.create_log_stream(logGroupName=group, logStreamName="one")
+    now = int(time.time() * 1000)
+    said = ("REPORT RequestId: x", "password=s3cr3t for vehicles", "drivers are made")
+    logs.put_log_events(
+        logGroupName=group,
+        logStreamName="one",
+        logEvents=[{"timestamp": now + place, "message": text} for place, text in enumerate(said)],
+    )
+    code, out, err = cdcctl("logs", "--since", "10m", "-o", "json")
+    assert code == 0, err
+    document = json.loads(out)
+    jsonschema.validate(document, schema_of("logs/v1"))
+    lines = document["data"]["lines"]
+    assert {"cfn", "lambda:sql-runner"} <= {line["source"] for line in lines}
+    assert [line["at"] for line in lines] == sorted(line["at"] for line in lines)
+    texts = [line["text"] for line in lines if line["source"].startswith("lambda")]
+    assert texts == ["password=**** for vehicles", "drivers are made"]
+    code, out, _ = cdcctl("logs", "lambda:sql-runner", "--table", "drivers")
+    assert out.count("\n") == 1
+    code, out, err = cdcctl("logs", "-f", "--timeout", "0", "--grep", "CREATE_COMPLETE")
+    assert code == 0, err
+    assert "MskCluster CREATE_COMPLETE" in out
+    assert cdcctl("logs", "nobody")[0] == ExitCode.USAGE
+    assert cdcctl("logs", "--grep", "(")[0] == ExitCode.USAGE

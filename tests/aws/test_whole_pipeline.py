@@ -48,6 +48,12 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
         stop_stack(root, SilentProgress())
 
 
+def stopped(cdcctl: Run) -> str:
+    code, out, err = cdcctl("stop", "-o", "json")
+    assert code == 0, err
+    return out
+
+
 def eventually(look: Callable[[], bool], what: str, seconds: float = 240) -> None:
     ends_at = time.monotonic() + seconds
     while not look():
@@ -56,8 +62,14 @@ def eventually(look: Callable[[], bool], what: str, seconds: float = 240) -> Non
 
 
 def test_a_pipeline_is_deployed_fed_changed_and_removed(
-    cdcctl: Run, fake_aws: FakeAws, servers: RunningStack, tmp_path: Path
+    cdcctl: Run,
+    fake_aws: FakeAws,
+    servers: RunningStack,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    # The job is real here, and ends as slowly as it does.
+    monkeypatch.setenv("CDCCTL_POLL_SCALE", "0.4")
     use_servers(
         fake_aws,
         LocalServers(
@@ -106,8 +118,8 @@ def test_a_pipeline_is_deployed_fed_changed_and_removed(
     eventually(has_bay, "a row of the new table came to the lake")
     assert len(history("1")) == 2
 
-    code, _, err = cdcctl("stop")
-    assert code == 0, err
+    steps = {each["step"]: each["detail"] for each in json.loads(stopped(cdcctl))["data"]["steps"]}
+    assert "ended after its batches" in steps["stop glue"]
     code, _, err = cdcctl("teardown", "--confirm", "demo", "--retain", "none")
     assert code == 0, err
     assert fake_aws.client("s3").list_buckets()["Buckets"] == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -66,3 +67,13 @@ def test_a_field_that_an_update_left_out_does_not_count(spark: SparkSession) -> 
 
 def test_an_empty_batch_has_a_size_and_nothing_else(spark: SparkSession) -> None:
     assert values(spark, [], fields_missing=False) == [0.0, 0.0]
+
+
+def test_a_check_that_deequ_cannot_measure_has_not_passed(spark: SparkSession) -> None:
+    from glue_job.edge.deequ import measure
+
+    checks = (DeequCheck("completeness", "nowhere", threshold=0.5), DeequCheck("size", threshold=1))
+    table = replace(TABLE, deequ_checks=checks)
+    unmeasured, size = measure(spark, events(spark, ROWS), table, fields_missing=False)
+    assert (unmeasured.value, unmeasured.passed) == (None, False)
+    assert (size.value, size.passed) == (4.0, True)

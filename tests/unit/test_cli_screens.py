@@ -132,3 +132,18 @@ def test_an_error_of_the_job_is_shown_like_any_other(
     assert capsys.readouterr().err == (
         f"error[{code}]: the lake refuses\n  why:  why so\n  fix:  do this\n"
     )
+
+
+def test_on_github_each_step_is_folded(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    with open_progress() as progress:
+        progress.step("one")
+        progress.step("two")
+    assert capsys.readouterr().err.splitlines() == [
+        "::group::one",
+        "::endgroup::",
+        "::group::two",
+        "::endgroup::",
+    ]

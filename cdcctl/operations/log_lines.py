@@ -1,0 +1,180 @@
+"""Gathers what the parts of a pipeline have logged, in the order of time."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from cdcctl.aws import cloudformation as cfn
+from cdcctl.aws.errors import AwsError
+from cdcctl.errors import CdcctlError, ExitCode
+from cdcctl.logs import redacted
+from cdcctl.operations.target import Target
+
+SOURCES = ("glue", "dms", "msk", "cfn", "lambda")
+_POLL_SECONDS = 3.0
+_OVERLAP = timedelta(seconds=30)
+"""CloudWatch takes lines late: a look goes back so far, and what was shown is left out."""
+_NOISE = re.compile(r"^(START|END|REPORT|INIT_START) |Found endpoint for |Stage \d+:|WARN Utils:")
+
+
+@dataclass(frozen=True)
+class LogLine:
+    """One line of one part."""
+
+    at: datetime
+    source: str
+    text: str
+
+    def as_document(self) -> dict[str, Any]:
+        """Give the line as plain data."""
+        return {"at": self.at, "source": self.source, "text": self.text}
+
+
+@dataclass(frozen=True)
+class LogRequest:
+    """Whose lines, since when, and which of them."""
+
+    source: str
+    since: datetime
+    pattern: str | None = None
+    table: str | None = None
+    with_noise: bool = False
+
+
+def read_logs(target: Target, request: LogRequest) -> list[LogLine]:
+    """Give the lines of all wanted parts by time; a part that has none yet is left out."""
+    readers = _readers(target, request)
+    wanted = _filter(request)
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        found = pool.map(lambda reader: list(reader()), readers)
+        lines = [line for part in found for line in part if wanted(line)]
+    return sorted(lines, key=lambda line: line.at)
+
+
+def follow_logs(
+    target: Target, request: LogRequest, timeout_seconds: float | None
+) -> Iterator[LogLine]:
+    """Give the lines, then each new one, until the time is up."""
+    ends_at = None if timeout_seconds is None else time.monotonic() + timeout_seconds
+    shown: set[LogLine] = set()
+    since = request.since
+    while True:
+        began = datetime.now(UTC)
+        look = LogRequest(request.source, since, request.pattern, request.table, request.with_noise)
+        for line in read_logs(target, look):
+            if line not in shown:
+                shown.add(line)
+                yield line
+        since = max(request.since, began - _OVERLAP)
+        shown = {line for line in shown if line.at >= since}
+        if ends_at is not None and time.monotonic() + _POLL_SECONDS > ends_at:
+            return
+        time.sleep(_POLL_SECONDS)
+
+
+def _filter(request: LogRequest) -> Any:
+    try:
+        pattern = re.compile(request.pattern) if request.pattern else None
+    except re.error as error:
+        raise CdcctlError(
+            "USE050",
+            f"`{request.pattern}` is not a pattern",
+            why=str(error),
+            fix="give a regular expression with --grep",
+            exit_code=ExitCode.USAGE,
+        ) from error
+    word = re.compile(rf"\b{re.escape(request.table)}\b") if request.table else None
+
+    def wanted(line: LogLine) -> bool:
+        if not request.with_noise and (not line.text.strip() or _NOISE.search(line.text)):
+            return False
+        if word is not None and not word.search(line.text):
+            return False
+        return pattern is None or pattern.search(line.text) is not None
+
+    return wanted
+
+
+def _readers(target: Target, request: LogRequest) -> list[Any]:
+    kind, _, name = request.source.partition(":")
+    if kind not in (*SOURCES, "all"):
+        raise CdcctlError(
+            "USE051",
+            f"there are no logs of `{request.source}`",
+            why=f"there are: {', '.join(SOURCES)}, lambda:NAME and all",
+            fix="cdcctl logs glue",
+            exit_code=ExitCode.USAGE,
+        )
+    found: list[Any] = []
+    if kind in {"cfn", "all"}:
+        found.append(lambda: _stack_events(target, request.since))
+    for source, group, prefix in _groups(target, name):
+        if kind in {source.partition(":")[0], "all"}:
+            found.append(
+                lambda s=source, g=group, p=prefix: _group_lines(target, s, g, p, request.since)
+            )
+    return found
+
+
+def _groups(target: Target, function: str) -> Iterator[tuple[str, str, str | None]]:
+    """Give source, log group and the beginning of a stream's name, by the names of the stack."""
+    from cdcctl.aws import glue
+
+    names = target.names
+    try:
+        runs = [run.id for run in glue.runs(target.aws, names.glue_job)[:3]]
+    except AwsError as error:
+        if error.aws_code != "EntityNotFoundException":
+            raise
+        runs = []
+    for run in runs:
+        for group in ("error", "logs-v2"):
+            yield "glue", f"/aws-glue/jobs/{group}", run
+    yield "dms", f"dms-tasks-{target.stack}-dms", None
+    yield "msk", f"/cdcctl/{target.stack}/kafka", None
+    functions = (
+        names.sql_runner,
+        names.kafka_admin,
+        names.table_creator,
+        f"{target.stack}-msk-bootstrap-servers",
+    )
+    for each in functions:
+        if function in {"", each, each.removeprefix(f"{target.stack}-")}:
+            short = each.removeprefix(f"{target.stack}-")
+            yield f"lambda:{short}", f"/aws/lambda/{each}", None
+
+
+def _group_lines(
+    target: Target, source: str, group: str, prefix: str | None, since: datetime
+) -> Iterator[LogLine]:
+    options = {} if prefix is None else {"logStreamNamePrefix": prefix}
+    try:
+        for event in target.aws.pages(
+            "logs",
+            "filter_log_events",
+            "events",
+            logGroupName=group,
+            startTime=int(since.timestamp() * 1000),
+            **options,
+        ):
+            at = datetime.fromtimestamp(event["timestamp"] / 1000, UTC)
+            for text in event["message"].splitlines():
+                yield LogLine(at, source, redacted(text))
+    except AwsError as error:
+        if error.aws_code != "ResourceNotFoundException":
+            raise
+
+
+def _stack_events(target: Target, since: datetime) -> Iterator[LogLine]:
+    if cfn.find_stack(target.aws, target.stack) is None:
+        return
+    for event in cfn.events(target.aws, target.stack):
+        if event.at >= since:
+            reason = f" {event.reason}" if event.reason else ""
+            yield LogLine(event.at, "cfn", f"{event.logical_id} {event.status}{reason}")
