@@ -47,13 +47,17 @@ def deploy(
         )
 
     is_stream = output_format is OutputFormat.jsonl
-    with open_progress() as progress:
-        report = deploy_pipeline(
-            request,
-            agree,
-            progress,
-            view.write_event if is_stream else view.say_event,
-            view.write_step if is_stream else view.say_step,
-        )
+    try:
+        with open_progress() as progress:
+            report = deploy_pipeline(
+                request,
+                agree,
+                progress,
+                view.write_event if is_stream else view.say_event,
+                view.write_step if is_stream else view.say_step,
+            )
+    except KeyboardInterrupt:
+        view.say_detached(request.target.stack or "")
+        raise
     if not is_stream:
         output.write(view.deploy_document(report), output_format, lambda: view.show_deploy(report))

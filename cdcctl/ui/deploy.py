@@ -91,6 +91,13 @@ def say_event(event: StackEvent) -> None:
     sys.stderr.write(f"{event.at:%H:%M:%S} {event.logical_id} {event.status}{reason}\n")
 
 
+def say_detached(stack: str) -> None:
+    """Say how to come back to what AWS goes on with."""
+    sys.stderr.write(
+        f"detached: what AWS has begun goes on; cdcctl deploy --stack {stack}   attaches to it\n"
+    )
+
+
 def write_event(event: StackEvent) -> None:
     """Write a state change as one line of JSON."""
     output.write_lines(

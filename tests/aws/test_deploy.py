@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
 
+from cdcctl.errors import ExitCode
 from cdcctl.ui.output import schema_of
 from tests.fakeaws.fixture import FakeAws
 
@@ -60,3 +65,25 @@ def test_what_cloudformation_cannot_set_is_set(cdcctl: Run, fake_aws: FakeAws) -
     )
     assert endpoint["KafkaSettings"]["UseLargeIntegerValue"] is True
     assert endpoint["KafkaSettings"]["SaslMechanism"] == "scram-sha-512"
+
+
+def test_ended_early_it_says_how_to_come_back_and_the_next_run_goes_on(
+    cdcctl: Run, fake_aws: FakeAws, tmp_path: Path
+) -> None:
+    fake_aws.speed(0.5)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "cdcctl", "deploy", "--yes", *NO_SERVERS],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.startswith("stack demo:"):
+            break
+    process.send_signal(signal.SIGINT)
+    said = process.stderr.read()
+    assert process.wait(30) == ExitCode.INTERRUPTED
+    assert "cdcctl deploy --stack demo   attaches to it" in said
+    fake_aws.speed(0)
+    assert statuses(deployed(cdcctl))["verify"] == "unchanged"
