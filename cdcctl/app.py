@@ -10,7 +10,6 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -294,6 +293,8 @@ def _invoke(invocation: Invocation) -> int:
 
 def _open_log(invocation: Invocation) -> None:
     if invocation.verbosity or invocation.log_file:
+        from pathlib import Path
+
         from cdcctl import logs
 
         file = None if invocation.log_file is None else Path(invocation.log_file)
@@ -302,6 +303,8 @@ def _open_log(invocation: Invocation) -> None:
 
 def _defaults(invocation: Invocation) -> dict[str, Any]:
     """Give the defaults of cdcctl.toml to every command and subcommand."""
+    from pathlib import Path
+
     from cdcctl.operations.tool_config import tool_defaults
 
     values = tool_defaults(Path.cwd(), invocation.environment)

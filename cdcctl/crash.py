@@ -3,24 +3,11 @@
 from __future__ import annotations
 
 import os
-import re
 import traceback
 from datetime import UTC, datetime
 from pathlib import Path
 
-_SECRETS = (
-    re.compile(
-        r"(?i)((?:password|passwd|secret|token)[\w-]*['\"]?\s*[=:]\s*)('[^']*'|\"[^\"]*\"|[^\s,;)}]+)"
-    ),
-    re.compile(r"(\w+://[^:/\s]+:)([^@\s]+)(?=@)"),
-)
-
-
-def redacted(text: str) -> str:
-    """Replace what looks like a password by stars."""
-    for pattern in _SECRETS:
-        text = pattern.sub(r"\1****", text)
-    return text
+from cdcctl.redaction import redacted
 
 
 def traceback_text(error: BaseException) -> str:

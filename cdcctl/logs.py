@@ -4,28 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
 from cdcctl.errors import CdcctlError, ExitCode
+from cdcctl.redaction import redacted
 
 _NOISY = ("botocore", "boto3", "urllib3", "s3transfer", "kafka", "py4j", "sqlglot")
-_SECRET = re.compile(
-    r"""(?ix)
-    (?P<name>["']?[\w.-]*(?:password|secret|token|jaas|authorization|access_key|signature)[\w.-]*
-    ["']?\s*[=:]\s*)
-    (?P<value>"[^"]*"|'[^']*'|[^\s,;&}]+)
-    """
-)
-_KEY_ID = re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b")
-MASK = "****"
-
-
-def redacted(text: str) -> str:
-    """Hide what stands after a name of a secret, and AWS key ids."""
-    return _KEY_ID.sub(MASK, _SECRET.sub(lambda found: found["name"] + MASK, text))
 
 
 class _Lines(logging.Formatter):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -27,6 +27,7 @@ class StackState:
     outputs: Mapping[str, str]
     parameters: Mapping[str, str]
     is_protected: bool
+    changed_at: datetime
 
     @property
     def is_moving(self) -> bool:
@@ -88,6 +89,7 @@ def find_stack(aws: Aws, name: str) -> StackState | None:
         {each["OutputKey"]: each["OutputValue"] for each in found.get("Outputs", ())},
         {each["ParameterKey"]: each["ParameterValue"] for each in found.get("Parameters", ())},
         bool(found.get("EnableTerminationProtection")),
+        found.get("LastUpdatedTime") or found["CreationTime"],
     )
 
 
@@ -194,6 +196,22 @@ def events(aws: Aws, stack: str) -> list[StackEvent]:
         for each in listed
     ]
     return found[::-1]
+
+
+class EventFeed:
+    """The events of a stack that were not given yet."""
+
+    def __init__(self, aws: Aws, stack: str, known: Iterable[str] = ()) -> None:
+        """Leave out events by their ids."""
+        self._aws = aws
+        self._stack = stack
+        self._known = set(known)
+
+    def unseen(self) -> list[StackEvent]:
+        """Give what came since the last look, oldest first."""
+        found = [each for each in events(self._aws, self._stack) if each.id not in self._known]
+        self._known.update(each.id for each in found)
+        return found
 
 
 def resources(aws: Aws, stack: str) -> list[dict[str, Any]]:

@@ -24,6 +24,9 @@ class Task:
     target: str
     failure: str
     was_started: bool
+    settings: str
+    mappings: str
+    """Settings and table mappings are JSON."""
 
 
 def find_task(aws: Aws, identifier: str) -> Task | None:
@@ -52,6 +55,8 @@ def find_task(aws: Aws, identifier: str) -> Task | None:
         found["TargetEndpointArn"],
         found.get("LastFailureMessage") or found.get("StopReason", ""),
         found.get("ReplicationTaskStartDate") is not None or found["Status"] != "ready",
+        found.get("ReplicationTaskSettings", ""),
+        found["TableMappings"],
     )
 
 
@@ -126,12 +131,3 @@ def kafka_settings(aws: Aws, endpoint: str) -> Mapping[str, Any]:
 def set_kafka_settings(aws: Aws, endpoint: str, settings: Mapping[str, Any]) -> None:
     """Change settings of a Kafka endpoint; the others stay."""
     aws.call("dms", "modify_endpoint", EndpointArn=endpoint, KafkaSettings=dict(settings))
-
-
-def table_statistics(aws: Aws, task: Task) -> list[dict[str, Any]]:
-    """Give what the task has done by table."""
-    return list(
-        aws.pages(
-            "dms", "describe_table_statistics", "TableStatistics", ReplicationTaskArn=task.arn
-        )
-    )

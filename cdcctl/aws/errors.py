@@ -62,83 +62,67 @@ class AwsError(CdcctlError):
     operation: str = ""
     is_transient: bool = False
     """Whether the same call may succeed a little later."""
-    is_about_credentials: bool = False
-    """Whether signing in again mends it."""
 
 
 def translated(error: Exception, service: str, operation: str) -> AwsError:
     """Give the tool's error for what botocore raised."""
-    action = f"{service}:{operation}"
     if isinstance(error, boto.ClientError):
         return _refused(error, service, operation)
-    if isinstance(error, (boto.NoCredentialsError, boto.PartialCredentialsError)):
-        return AwsError(
-            "AWS001",
-            "there are no AWS credentials",
-            why=str(error),
-            fix="aws sso login --profile NAME   then add --profile NAME, or export AWS_PROFILE",
-            exit_code=ExitCode.CREDENTIALS,
-            service=service,
-            operation=operation,
-            is_about_credentials=True,
-        )
-    if isinstance(error, (boto.ProfileNotFound, boto.ConfigNotFound)):
-        return AwsError(
-            "AWS001",
-            "the AWS profile cannot be used",
-            why=str(error),
-            fix="aws configure list-profiles   names those that are there",
-            exit_code=ExitCode.CREDENTIALS,
-            service=service,
-            operation=operation,
-        )
-    if isinstance(
-        error,
-        (
-            boto.TokenRetrievalError,
-            boto.SSOTokenLoadError,
-            boto.UnauthorizedSSOTokenError,
-            boto.CredentialRetrievalError,
-        ),
-    ):
-        return AwsError(
-            "AWS002",
-            "the AWS sign-in has expired",
-            why=str(error),
-            fix="aws sso login   and run the same command again; it goes on where it was",
-            exit_code=ExitCode.CREDENTIALS,
-            service=service,
-            operation=operation,
-            is_about_credentials=True,
-        )
-    if isinstance(error, boto.NoRegionError):
-        return AwsError(
-            "AWS003",
-            "no AWS region is chosen",
-            why=str(error),
-            fix="add --region NAME, or export CDCCTL_REGION",
-            exit_code=ExitCode.USAGE,
-            service=service,
-            operation=operation,
-        )
-    if isinstance(error, boto.ParamValidationError):
-        return AwsError(
-            "AWS007",
-            f"{action} was asked in a way AWS does not take",
-            why=str(error),
-            fix="report it: this is a fault of cdcctl",
-            service=service,
-            operation=operation,
-        )
-    return AwsError(
-        "AWS005",
-        f"AWS could not be reached for {action}",
-        why=str(error),
-        fix="check the network and the region, then run the same command again",
-        service=service,
-        operation=operation,
-        is_transient=isinstance(error, (boto.HTTPClientError, boto.ConnectionError)),
-    )
+    action = f"{service}:{operation}"
+    details: dict[str, Any] = {"why": str(error), "service": service, "operation": operation}
+    match error:
+        case boto.NoCredentialsError() | boto.PartialCredentialsError():
+            return AwsError(
+                "AWS001",
+                "there are no AWS credentials",
+                fix="aws sso login --profile NAME   then add --profile NAME, or export AWS_PROFILE",
+                exit_code=ExitCode.CREDENTIALS,
+                **details,
+            )
+        case boto.ProfileNotFound() | boto.ConfigNotFound():
+            return AwsError(
+                "AWS001",
+                "the AWS profile cannot be used",
+                fix="aws configure list-profiles   names those that are there",
+                exit_code=ExitCode.CREDENTIALS,
+                **details,
+            )
+        case (
+            boto.TokenRetrievalError()
+            | boto.SSOTokenLoadError()
+            | boto.UnauthorizedSSOTokenError()
+            | boto.CredentialRetrievalError()
+        ):
+            return AwsError(
+                "AWS002",
+                "the AWS sign-in has expired",
+                fix="aws sso login   and run the same command again; it goes on where it was",
+                exit_code=ExitCode.CREDENTIALS,
+                **details,
+            )
+        case boto.NoRegionError():
+            return AwsError(
+                "AWS003",
+                "no AWS region is chosen",
+                fix="add --region NAME, or export CDCCTL_REGION",
+                exit_code=ExitCode.USAGE,
+                **details,
+            )
+        case boto.ParamValidationError():
+            return AwsError(
+                "AWS007",
+                f"{action} was asked in a way AWS does not take",
+                fix="report it: this is a fault of cdcctl",
+                **details,
+            )
+        case _:
+            return AwsError(
+                "AWS005",
+                f"AWS could not be reached for {action}",
+                fix="check the network and the region, then run the same command again",
+                is_transient=isinstance(error, (boto.HTTPClientError, boto.ConnectionError)),
+                **details,
+            )
 
 
 def _refused(error: Any, service: str, operation: str) -> AwsError:
@@ -162,7 +146,6 @@ def _refused(error: Any, service: str, operation: str) -> AwsError:
             "AWS does not accept these credentials",
             fix="aws sso login   (or renew the keys) and run the same command again",
             exit_code=ExitCode.CREDENTIALS,
-            is_about_credentials=True,
             **details,
         )
     if aws_code in _DENIED:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 from cdcctl.aws.errors import AwsError
@@ -26,16 +25,26 @@ def exists(aws: Aws, bucket: str, key: str) -> bool:
     return True
 
 
-def put_missing(aws: Aws, bucket: str, key: str, body: bytes | Path) -> bool:
+def read(aws: Aws, bucket: str, key: str) -> bytes | None:
+    """Give an object's content; None when it is not there."""
+    try:
+        content: bytes = aws.call("s3", "get_object", Bucket=bucket, Key=key)["Body"].read()
+    except AwsError as error:
+        if error.aws_code in _ABSENT:
+            return None
+        raise
+    return content
+
+
+def put_missing(aws: Aws, bucket: str, key: str, body: bytes) -> bool:
     """Upload what a content-addressed key stands for, unless it is there; tell whether it was sent.
 
     S3 checks the sha256 of what arrives.
     """
     if exists(aws, bucket, key):
         return False
-    content = body if isinstance(body, bytes) else body.read_bytes()
-    checksum = base64.b64encode(hashlib.sha256(content).digest()).decode()
-    aws.call("s3", "put_object", Bucket=bucket, Key=key, Body=content, ChecksumSHA256=checksum)
+    checksum = base64.b64encode(hashlib.sha256(body).digest()).decode()
+    aws.call("s3", "put_object", Bucket=bucket, Key=key, Body=body, ChecksumSHA256=checksum)
     return True
 
 

@@ -7,9 +7,8 @@ from typing import Any
 import typer
 
 from cdcctl.commands.confirmation import confirm
-from cdcctl.commands.deploy_options import deploy_request
+from cdcctl.commands.deploy_options import with_deploy_request
 from cdcctl.commands.options import OutputOption, YesOption
-from cdcctl.commands.stack_options import with_shared_options
 from cdcctl.ui import output
 from cdcctl.ui.output import OutputFormat
 from cdcctl.ui.progress import open_progress
@@ -17,12 +16,8 @@ from cdcctl.ui.progress import open_progress
 app = typer.Typer()
 
 
-def _with_request(command: Any) -> Any:
-    return with_shared_options(command, deploy_request, "request")
-
-
 @app.command(epilog="Example: cdcctl deploy --stack demo --email ops@example.com")
-@_with_request
+@with_deploy_request
 def deploy(
     yes: YesOption = False,
     output_format: OutputOption = OutputFormat.table,

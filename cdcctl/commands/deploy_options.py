@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -15,10 +16,16 @@ from cdcctl.commands.options import (
     RegionOption,
     StackOption,
 )
+from cdcctl.commands.stack_options import with_shared_options
 from cdcctl.operations.target import TargetChoice
 
 
-def deploy_request(
+def with_deploy_request(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of a deploy, and hand it their request as `request`."""
+    return with_shared_options(command, _request, "request")
+
+
+def _request(
     param: Annotated[
         list[str] | None,
         typer.Option(
@@ -50,7 +57,6 @@ def deploy_request(
     expected_account: ExpectedAccountOption = None,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> object:
-    """Put the options together."""
     from cdcctl.operations.deploy import STEPS, DeployRequest
 
     parameters = dict(_pair(text) for text in param or ())

@@ -12,13 +12,10 @@ from cdcctl.commands.options import (
     DEFAULT_CONFIG,
     DEFAULT_LOCAL_DIR,
     ConfigOption,
-    ExpectedAccountOption,
     LocalDirOption,
     OutputOption,
-    ProfileOption,
-    RegionOption,
-    StackOption,
 )
+from cdcctl.commands.stack_options import on_stack
 from cdcctl.errors import ExitCode
 from cdcctl.operations.doctor.policies import Role
 from cdcctl.operations.target import TargetChoice
@@ -29,6 +26,7 @@ app = typer.Typer()
 
 
 @app.command(epilog="Example: cdcctl doctor --stack demo. This machine: cdcctl doctor --local")
+@on_stack
 def doctor(
     local: Annotated[
         bool, typer.Option("--local", help="This machine, for the local stack.")
@@ -37,19 +35,16 @@ def doctor(
         Role | None,
         typer.Option("--policy", help="Print the IAM policy that this kind of operator needs."),
     ] = None,
-    stack: StackOption = None,
-    region: RegionOption = None,
-    profile: ProfileOption = None,
-    expected_account: ExpectedAccountOption = None,
     output_format: OutputOption = OutputFormat.table,
     config: ConfigOption = DEFAULT_CONFIG,
     local_dir: LocalDirOption = DEFAULT_LOCAL_DIR,
+    *,
+    choice: TargetChoice,
 ) -> None:
     """Check what the pipeline stands on; exit 7 when a check fails, each with its fix."""
     from cdcctl.operations.doctor import examination
     from cdcctl.ui import doctor as view
 
-    choice = TargetChoice(stack, region, profile, expected_account)
     if policy is not None:
         document = examination.needed_policy(policy, choice)
         sys.stdout.write(json.dumps(document, indent=2) + "\n")

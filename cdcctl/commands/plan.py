@@ -6,9 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from cdcctl.commands.deploy_options import deploy_request
+from cdcctl.commands.deploy_options import with_deploy_request
 from cdcctl.commands.options import OutputOption
-from cdcctl.commands.stack_options import with_shared_options
 from cdcctl.errors import ExitCode
 from cdcctl.ui import output
 from cdcctl.ui.output import OutputFormat
@@ -17,12 +16,8 @@ from cdcctl.ui.progress import open_progress
 app = typer.Typer()
 
 
-def _with_request(command: Any) -> Any:
-    return with_shared_options(command, deploy_request, "request")
-
-
 @app.command(epilog="Example: cdcctl plan --stack demo --detailed-exitcode")
-@_with_request
+@with_deploy_request
 def plan(
     detailed_exitcode: Annotated[
         bool, typer.Option("--detailed-exitcode", help="Exit 6 when something would change.")

@@ -50,11 +50,6 @@ def config_changes(old: Pipeline, new: Pipeline) -> tuple[ConfigChange, ...]:
     return tuple(found)
 
 
-def class_of(changes: tuple[ConfigChange, ...]) -> ChangeClass:
-    """Give the weightiest class."""
-    return max((change.kind for change in changes), default=ChangeClass.none)
-
-
 def _of_table(old: Table, new: Table) -> Iterator[ConfigChange]:
     name = new.name
     if old.primary_key != new.primary_key:

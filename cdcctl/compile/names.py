@@ -85,6 +85,26 @@ class StackNames:
         return f"{self.stack}-athena-table-creator"
 
     @property
+    def bootstrap_servers(self) -> str:
+        """Name the Lambda that tells the stack the brokers' addresses."""
+        return f"{self.stack}-msk-bootstrap-servers"
+
+    @property
+    def functions(self) -> tuple[str, ...]:
+        """Name the Lambdas that the tool invokes."""
+        return (self.sql_runner, self.kafka_admin, self.table_creator)
+
+    @property
+    def kafka_log_group(self) -> str:
+        """Name the log group of the brokers."""
+        return f"/cdcctl/{self.stack}/kafka"
+
+    @property
+    def dms_log_group(self) -> str:
+        """Name the log group that DMS makes for the replication instance."""
+        return f"dms-tasks-{self.stack}-dms"
+
+    @property
     def job_secret(self) -> str:
         """Name the secret of the job's Kafka user."""
         return f"AmazonMSK_{self.stack}_scram"

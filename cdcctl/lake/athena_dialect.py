@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import sqlglot
-from deltalake import DeltaTable, QueryBuilder
+from deltalake import QueryBuilder
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
+from cdcctl.compile.catalog import BATCHES_TABLE
 from cdcctl.errors import CdcctlError, ExitCode
-from cdcctl.lake.reader import Lake, first_line
+from cdcctl.lake.faults import first_line
+from cdcctl.lake.reader import Lake, LakeTable
 from glue_job.contract.lake import METRICS_TABLE
 
 _SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 604800}
@@ -29,8 +31,8 @@ def answer_locally(lake: Lake, sql: str) -> Answer:
     """Answer one SELECT on the lake's tables under the names that the Glue catalog gives them."""
     statement = parsed(sql)
     builder = QueryBuilder()
-    for name, path in _tables_of(lake, statement).items():
-        builder = builder.register(name, DeltaTable(path))
+    for name, table in _tables_of(lake, statement).items():
+        builder = table.register(builder, name)
     try:
         answer = builder.execute(_translated(statement)).read_all()
         columns = tuple(answer.schema.names)
@@ -93,26 +95,28 @@ def _epoch(moment: exp.Expression) -> exp.Expression:
     return exp.Extract(this=exp.var("epoch"), expression=moment.copy())
 
 
-def _tables_of(lake: Lake, statement: exp.Query) -> dict[str, str]:
-    known = catalog_of(lake)
+def _tables_of(lake: Lake, statement: exp.Query) -> dict[str, LakeTable]:
+    paths = _paths_of(lake)
     own = {each.alias_or_name for each in statement.find_all(exp.CTE)}
     asked = {each.name for each in statement.find_all(exp.Table)} - own
-    unknown = sorted(asked - known.keys())
+    found = {name: lake.open(name, paths[name]) for name in asked if name in paths}
+    unknown = sorted(name for name in asked if found.get(name) is None)
     if unknown:
+        known = sorted(name for name, path in paths.items() if lake.store.has_commits(path))
         raise CdcctlError(
             "LAK003",
             f"table `{unknown[0]}` is not in the lake {lake.root}",
-            why=f"it holds: {', '.join(sorted(known))}" if known else "it is empty",
+            why=f"it holds: {', '.join(known)}" if known else "it is empty",
             exit_code=ExitCode.NOT_FOUND,
         )
-    return {name: known[name] for name in asked}
+    return {name: table for name, table in found.items() if table is not None}
 
 
-def catalog_of(lake: Lake) -> dict[str, str]:
-    """Give the lake's tables by their catalog names, and where they lie."""
+def _paths_of(lake: Lake) -> dict[str, str]:
+    """Give where tables lie by the names of the Glue catalog, whether they are there or not."""
     paths = lake.paths
-    candidates = {METRICS_TABLE: paths.metrics, "batches": paths.batches}
+    found = {METRICS_TABLE: paths.metrics, BATCHES_TABLE: paths.batches}
     for name in lake.table_names():
-        candidates[name] = paths.history(name)
-        candidates[f"{name}_quarantine"] = paths.quarantine(name)
-    return {name: path for name, path in candidates.items() if lake.store.has_commits(path)}
+        found[name] = paths.history(name)
+        found[f"{name}_quarantine"] = paths.quarantine(name)
+    return found

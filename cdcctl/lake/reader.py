@@ -18,6 +18,7 @@ from deltalake import DeltaTable, QueryBuilder
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from cdcctl.errors import CdcctlError, ExitCode
+from cdcctl.lake.faults import first_line, forbidden
 from cdcctl.lake.store import FolderStore, Store
 from glue_job.contract.lake import METRICS_TABLE, LakePaths
 
@@ -72,6 +73,10 @@ class LakeTable:
             builder = builder.register(name, other)
         answer = builder.execute(sql).read_all()
         return cast(list[Row], answer.to_struct_array().to_pylist())
+
+    def register(self, builder: QueryBuilder, name: str) -> QueryBuilder:
+        """Make the table known to a query under a name."""
+        return builder.register(name, self._delta)
 
     def stream(self, sql: str) -> Iterator[RecordBatch]:
         """Answer a query on this version batch by batch."""
@@ -130,25 +135,26 @@ class Lake:
 
     def history(self, table: str) -> LakeTable | None:
         """Open the history of a source table; None when nothing was applied yet."""
-        return self._open(table, self.paths.history(table))
+        return self.open(table, self.paths.history(table))
 
     def changes(self, table: str) -> LakeTable | None:
         """Open the change ledger of a source table; None when nothing was accepted yet."""
-        return self._open(f"change ledger of {table}", self.paths.changes(table))
+        return self.open(f"change ledger of {table}", self.paths.changes(table))
 
     def quarantine(self, table: str) -> LakeTable | None:
         """Open the refused rows of a source table; None when there never was one."""
-        return self._open(f"quarantine of {table}", self.paths.quarantine(table))
+        return self.open(f"quarantine of {table}", self.paths.quarantine(table))
 
     def metrics(self) -> LakeTable | None:
         """Open the metrics of all tables; None when none was measured yet."""
-        return self._open(METRICS_TABLE, self.paths.metrics)
+        return self.open(METRICS_TABLE, self.paths.metrics)
 
     def batches(self) -> LakeTable | None:
         """Open the batch log of all tables; None when no batch was written yet."""
-        return self._open("batch log", self.paths.batches)
+        return self.open("batch log", self.paths.batches)
 
-    def _open(self, name: str, path: str) -> LakeTable | None:
+    def open(self, name: str, path: str) -> LakeTable | None:
+        """Open the table at a path; None when nothing was written there yet."""
         if not self.store.has_commits(path):
             return None
         for attempt in range(1, _ATTEMPTS + 1):
@@ -171,7 +177,7 @@ def open_lake(folder: Path, *, made_by: str) -> Lake:
         is_there = folder.is_dir()
         is_lake = is_there and ((folder / "delta").is_dir() or (folder / "quarantine").is_dir())
     except PermissionError as error:
-        raise _forbidden(f"the lake {folder}", error) from error
+        raise forbidden(f"the lake {folder}", error) from error
     if not is_there:
         raise CdcctlError(
             "LAK001",
@@ -199,20 +205,10 @@ def _is_gone(error: Exception) -> bool:
     return any(text in str(error) for text in ("not found", "No such file"))
 
 
-def _forbidden(what: str, error: Exception) -> CdcctlError:
-    return CdcctlError(
-        "LAK004",
-        f"{what} cannot be read",
-        why=first_line(error),
-        fix="run as a user who may read the lake's files",
-        exit_code=ExitCode.CREDENTIALS,
-    )
-
-
 def _unreadable(name: str, path: str, error: Exception) -> CdcctlError:
     text = str(error)
     if "Permission denied" in text or isinstance(error, PermissionError):
-        return _forbidden(f"{name} ({path})", error)
+        return forbidden(f"{name} ({path})", error)
     if "unsupported" in text.lower():
         return CdcctlError(
             "LAK006",
@@ -226,10 +222,3 @@ def _unreadable(name: str, path: str, error: Exception) -> CdcctlError:
         why=first_line(error),
         fix="restore the missing or damaged file",
     )
-
-
-def first_line(error: Exception) -> str:
-    """Give the first line of what the engine says, without its stack."""
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.strerror}: {error.filename}"
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), repr(error))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from cdcctl.errors import CdcctlError, ExitCode
+from cdcctl.lake.faults import forbidden
 
 if TYPE_CHECKING:
     from cdcctl.aws.session import Aws
@@ -43,14 +43,14 @@ class FolderStore:
         except FileNotFoundError:
             return set()
         except PermissionError as error:
-            raise _forbidden(root, error) from error
+            raise forbidden(root, error) from error
 
     def has_commits(self, table: str) -> bool:
         """Look for a commit's file."""
         try:
             return any((Path(table) / "_delta_log").glob("*.json"))
         except PermissionError as error:
-            raise _forbidden(table, error) from error
+            raise forbidden(table, error) from error
 
     def commits(self, table: str) -> Iterator[tuple[int, str]]:
         """Read the files of the log; one that is cleaned up meanwhile is passed over."""
@@ -93,32 +93,18 @@ class S3Store:
 
     def commits(self, table: str) -> Iterator[tuple[int, str]]:
         """Read the objects of the log; one that is cleaned up meanwhile is passed over."""
-        from cdcctl.aws.errors import AwsError
+        from cdcctl.aws import s3
 
         bucket, prefix = _split(f"{table}/_delta_log")
         listed = self.aws.pages(
             "s3", "list_objects_v2", "Contents", Bucket=bucket, Prefix=prefix, Delimiter="/"
         )
         for key in sorted(each["Key"] for each in listed if each["Key"].endswith(".json")):
-            try:
-                body = self.aws.call("s3", "get_object", Bucket=bucket, Key=key)["Body"].read()
-            except AwsError as error:
-                if error.aws_code == "NoSuchKey":
-                    continue
-                raise
-            yield int(key.rpartition("/")[2].removesuffix(".json")), body.decode("utf-8")
+            body = s3.read(self.aws, bucket, key)
+            if body is not None:
+                yield int(key.rpartition("/")[2].removesuffix(".json")), body.decode("utf-8")
 
 
 def _split(address: str) -> tuple[str, str]:
     bucket, _, prefix = address.removeprefix("s3://").partition("/")
     return bucket, f"{prefix.rstrip('/')}/" if prefix.strip("/") else ""
-
-
-def _forbidden(what: str, error: OSError) -> CdcctlError:
-    return CdcctlError(
-        "LAK004",
-        f"{what} cannot be read",
-        why=f"{error.strerror}: {error.filename}",
-        fix="run as a user who may read the lake's files",
-        exit_code=ExitCode.CREDENTIALS,
-    )

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cdcctl.aws import cloudformation as cfn
-from cdcctl.aws import dms
+from cdcctl.aws import dms, s3
 from cdcctl.aws.errors import AwsError
-from cdcctl.compile.changes import ChangeClass, ConfigChange, class_of, config_changes
+from cdcctl.compile.changes import ChangeClass, ConfigChange, config_changes
 from cdcctl.compile.template import settings_by_api
 from cdcctl.errors import CdcctlError, ExitCode
 from cdcctl.operations import infrastructure, run_control
@@ -66,7 +66,6 @@ class Plan:
     region: str
     code_hash: str
     config_hash: str
-    is_new: bool
     changes: tuple[dict[str, Any], ...]
     refused: tuple[str, ...]
     """Stateful resources that would be replaced without leave."""
@@ -102,13 +101,10 @@ def plan_deploy(request: DeployRequest, progress: Progress, seen: infrastructure
     packed = package(config, request.artifacts, progress)
     infrastructure.ensure_bootstrap(target, request.waiting, progress, seen)
     upload(packed, target, progress)
-    infrastructure.refuse_unmendable(target, cfn.find_stack(target.aws, target.stack))
+    infrastructure.refuse_remains(target)
     change = infrastructure.prepare(target, packed, request.parameters, request.waiting)
     plan = _plan(request, target, packed, change, config)
-    cfn.delete_change_set(target.aws, change.change_set)
-    if change.is_new:
-        # A stack that only reviews would stand in the way of its own creation.
-        cfn.delete_stack(target.aws, target.stack)
+    infrastructure.discard(change, target)
     return plan
 
 
@@ -160,9 +156,7 @@ def _infra(
         if not plan.is_empty:
             confirm(plan)
     except BaseException:
-        cfn.delete_change_set(target.aws, change.change_set)
-        if change.is_new:
-            cfn.delete_stack(target.aws, target.stack)
+        infrastructure.discard(change, target)
         raise
     changed = infrastructure.apply(change, target, packed.template, request.waiting, progress, seen)
     count = len(change.change_set.changes)
@@ -212,15 +206,7 @@ def _endpoint(
     target: Target, config: LoadedConfig, waiting: Waiting, progress: Progress
 ) -> StepReport:
     """Set what CloudFormation cannot, with DMS standing: a running task keeps the old settings."""
-    name = target.names.replication_task
-    task = dms.find_task(target.aws, name)
-    if task is None:
-        raise CdcctlError(
-            "DMS003",
-            f"there is no replication task {name}",
-            fix=f"cdcctl deploy --stack {target.stack} --only infra",
-            exit_code=ExitCode.NOT_FOUND,
-        )
+    task = run_control.require_task(target)
     wanted = settings_by_api(config.pipeline)
     held = dms.kafka_settings(target.aws, task.target)
     wrong = {key: value for key, value in wanted.items() if held.get(key) != value}
@@ -285,7 +271,6 @@ def _plan(
         target.aws.region,
         packed.code_hash,
         packed.config_hash,
-        change.is_new,
         tuple(infrastructure.as_document(change)),
         refused,
         _config_changes(target, config),
@@ -299,18 +284,9 @@ def _config_changes(target: Target, config: LoadedConfig) -> tuple[ConfigChange,
     deployed = state.parameters.get("ConfigHash") if state is not None else None
     if deployed is None:
         return ()
-    try:
-        answer = target.aws.call(
-            "s3",
-            "get_object",
-            Bucket=target.names.assets_bucket,
-            Key=f"config/{deployed}/tables.yaml",
-        )
-    except AwsError as error:
-        if error.aws_code == "NoSuchKey":
-            return ()
-        raise
-    old = load(answer["Body"].read().decode("utf-8"), f"config/{deployed}/tables.yaml").pipeline
+    name = f"config/{deployed}/tables.yaml"
+    body = s3.read(target.aws, target.names.assets_bucket, name)
+    old = None if body is None else load(body.decode("utf-8"), name).pipeline
     return () if old is None else config_changes(old, config.pipeline)
 
 
@@ -374,8 +350,3 @@ def _take_over(target: Target, body: bytes) -> None:
 
 def _word(changed: bool) -> str:
     return "done" if changed else "unchanged"
-
-
-def weight(plan: Plan) -> ChangeClass:
-    """Give the weightiest class of the config's changes."""
-    return class_of(plan.config_changes)

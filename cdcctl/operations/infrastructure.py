@@ -100,9 +100,8 @@ def prepare(
     refuse_unmendable(target, state)
     bucket = target.names.assets_bucket
     held = state.parameters if state is not None else {}
-    keep = {
-        name: held[name] for name in ("Profile", "AlertEmail", "AvailabilityZones") if name in held
-    }
+    keep = {name: held[name] for name in KEPT if name in held}
+    is_new = state is None or state.status == cfn.REVIEWED
     change_set = cfn.create_change_set(
         target.aws,
         target.stack,
@@ -117,10 +116,18 @@ def prepare(
             "CodeHash": package.code_hash,
             "ConfigHash": package.config_hash,
         },
-        is_new=state is None or state.status == cfn.REVIEWED,
+        is_new=is_new,
         Capabilities=["CAPABILITY_IAM"],
     )
-    return InfraChange(change_set, state is None or state.status == cfn.REVIEWED)
+    return InfraChange(change_set, is_new)
+
+
+def discard(change: InfraChange, target: Target) -> None:
+    """Remove a change set that is not carried out, and the stack that was there for it alone."""
+    cfn.delete_change_set(target.aws, change.change_set)
+    if change.is_new:
+        # A stack that only reviews would stand in the way of its own creation.
+        cfn.delete_stack(target.aws, target.stack)
 
 
 def apply(
@@ -187,14 +194,11 @@ def _followed(
     progress: Progress,
     seen: Observe,
 ) -> cfn.StackState:
-    shown = set(known)
+    feed = cfn.EventFeed(target.aws, stack_id, known)
     done: set[str] = set()
 
     def look() -> cfn.StackState | None:
-        for event in cfn.events(target.aws, stack_id):
-            if event.id in shown:
-                continue
-            shown.add(event.id)
+        for event in feed.unseen():
             if event.status.endswith("_COMPLETE"):
                 done.add(event.logical_id)
             seen(event)
@@ -268,6 +272,18 @@ def refuse_unmendable(target: Target, state: cfn.StackState | None) -> None:
             f"the stack {target.stack} is DELETE_FAILED",
             why=state.reason or "its deletion did not end",
             fix=f"cdcctl teardown --stack {target.stack}   goes on with it",
+        )
+
+
+def refuse_remains(target: Target) -> None:
+    """Raise where a change set is possible only after the remains of a failed creation are gone."""
+    state = cfn.find_stack(target.aws, target.stack)
+    if state is not None and state.status in _GONE_FIRST:
+        raise CdcctlError(
+            "CFN024",
+            f"the stack {target.stack} is {state.status}: there is nothing to compare with",
+            why=state.reason or "its creation failed",
+            fix=f"cdcctl deploy --stack {target.stack}   removes the remains and creates it anew",
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,7 +69,7 @@ def take_inventory(target: Target) -> Inventory:
         target.aws.region,
         there,
         any(state.is_protected for state in states.values() if state is not None),
-        tuple(_content(target, name) for name in bucket_names(target) if _is_there(target, name)),
+        tuple(_contents(target)),
         log_groups(target),
         (main.outputs.get("DbInstanceIdentifier", ""),) if main and main.outputs else (),
     )
@@ -89,18 +90,9 @@ def log_groups(target: Target) -> tuple[str, ...]:
     """Name the log groups that are there of those that a stack, its Lambdas and DMS make."""
     names = target.names
     wanted = {
-        *(
-            f"/aws/lambda/{function}"
-            for function in (
-                names.sql_runner,
-                names.kafka_admin,
-                names.table_creator,
-                f"{target.stack}-msk-bootstrap-servers",
-            )
-        ),
-        f"/cdcctl/{target.stack}/kafka",
-        f"dms-tasks-{target.stack}-dms",
-        f"/aws/rds/instance/{target.stack}/postgresql",
+        *(f"/aws/lambda/{name}" for name in (*names.functions, names.bootstrap_servers)),
+        names.kafka_log_group,
+        names.dms_log_group,
     }
     prefixes = (
         f"/aws/lambda/{target.stack}-",
@@ -117,10 +109,9 @@ def log_groups(target: Target) -> tuple[str, ...]:
     return tuple(sorted(found & wanted))
 
 
-def _is_there(target: Target, bucket: str) -> bool:
-    return s3.has_bucket(target.aws, bucket)
-
-
-def _content(target: Target, bucket: str) -> BucketContent:
-    found = list(s3.versions(target.aws, bucket))
-    return BucketContent(bucket, len(found), sum(int(each.get("Size", 0)) for each in found))
+def _contents(target: Target) -> Iterator[BucketContent]:
+    for bucket in bucket_names(target):
+        if s3.has_bucket(target.aws, bucket):
+            found = list(s3.versions(target.aws, bucket))
+            size = sum(int(each.get("Size", 0)) for each in found)
+            yield BucketContent(bucket, len(found), size)

@@ -6,15 +6,15 @@ import re
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from cdcctl.aws import cloudformation as cfn
 from cdcctl.aws.errors import AwsError
 from cdcctl.errors import CdcctlError, ExitCode
-from cdcctl.logs import redacted
 from cdcctl.operations.target import Target
+from cdcctl.redaction import redacted
 
 SOURCES = ("glue", "dms", "msk", "cfn", "lambda")
 _POLL_SECONDS = 3.0
@@ -66,8 +66,7 @@ def follow_logs(
     since = request.since
     while True:
         began = datetime.now(UTC)
-        look = LogRequest(request.source, since, request.pattern, request.table, request.with_noise)
-        for line in read_logs(target, look):
+        for line in read_logs(target, replace(request, since=since)):
             if line not in shown:
                 shown.add(line)
                 yield line
@@ -136,17 +135,11 @@ def _groups(target: Target, function: str) -> Iterator[tuple[str, str, str | Non
     for run in runs:
         for group in ("error", "logs-v2"):
             yield "glue", f"/aws-glue/jobs/{group}", run
-    yield "dms", f"dms-tasks-{target.stack}-dms", None
-    yield "msk", f"/cdcctl/{target.stack}/kafka", None
-    functions = (
-        names.sql_runner,
-        names.kafka_admin,
-        names.table_creator,
-        f"{target.stack}-msk-bootstrap-servers",
-    )
-    for each in functions:
-        if function in {"", each, each.removeprefix(f"{target.stack}-")}:
-            short = each.removeprefix(f"{target.stack}-")
+    yield "dms", names.dms_log_group, None
+    yield "msk", names.kafka_log_group, None
+    for each in (*names.functions, names.bootstrap_servers):
+        short = each.removeprefix(f"{target.stack}-")
+        if function in {"", each, short}:
             yield f"lambda:{short}", f"/aws/lambda/{each}", None
 
 

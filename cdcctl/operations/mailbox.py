@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from cdcctl.operations.target import Target
-from glue_job.requests import ANSWER, Answer, Request
+from glue_job.requests import ANSWER, STOP, Answer, Request
 
 
 class Mailbox(Protocol):
@@ -61,31 +61,29 @@ class BucketMailbox:
 
     def leave(self, request: Request) -> None:
         """Put the request."""
-        self.target.aws.call(
-            "s3",
-            "put_object",
-            Bucket=self.target.names.assets_bucket,
-            Key=f"requests/{request.id}.json",
-            Body=request.as_json().encode(),
-        )
+        self._put(f"{request.id}.json", request.as_json())
+
+    def ask_to_stop(self, run_id: str) -> None:
+        """Ask one run of the job to end after its batches."""
+        self._put(STOP, run_id)
 
     def answer_to(self, request_id: str) -> Answer | None:
         """Get the answer."""
-        from cdcctl.aws.errors import AwsError
+        from cdcctl.aws import s3
 
-        try:
-            answer = self.target.aws.call(
-                "s3",
-                "get_object",
-                Bucket=self.target.names.assets_bucket,
-                Key=f"requests/{request_id}{ANSWER}",
-            )
-        except AwsError as error:
-            if error.aws_code in {"NoSuchKey", "404"}:
-                return None
-            raise
-        return Answer.from_json(answer["Body"].read().decode("utf-8"))
+        target = self.target
+        body = s3.read(target.aws, target.names.assets_bucket, f"requests/{request_id}{ANSWER}")
+        return None if body is None else Answer.from_json(body.decode("utf-8"))
 
     def place_of(self, request_id: str) -> str:
         """Name the answer's object."""
         return f"s3://{self.target.names.assets_bucket}/requests/{request_id}{ANSWER}"
+
+    def _put(self, name: str, text: str) -> None:
+        self.target.aws.call(
+            "s3",
+            "put_object",
+            Bucket=self.target.names.assets_bucket,
+            Key=f"requests/{name}",
+            Body=text.encode(),
+        )

@@ -109,12 +109,7 @@ def latest_checks(request: MetricsRequest) -> ChecksReport:
     if table is None:
         return ChecksReport((), warnings)
     where = "" if request.table is None else f"WHERE table_name = {literal(request.table)}"
-    newest = f"PARTITION BY {_CHECK} ORDER BY timestamp DESC, batch_id DESC"
-    found = table.query(
-        f"SELECT * FROM (SELECT {', '.join(METRIC_COLUMNS)},"
-        f" row_number() OVER ({newest}) AS age FROM {ROWS} {where})"
-        f" WHERE age <= {TREND_LENGTH} ORDER BY {_CHECK}, age DESC"
-    )
+    found = newest_by_check(table, TREND_LENGTH, where)
     by_check: dict[tuple[Any, ...], list[Row]] = {}
     for row in found:
         identity = (row["table_name"], row["metric_name"], row["column_name"], row["rule_id"])
@@ -203,6 +198,16 @@ def _measured(request: LakeRequest, table: str) -> str:
         for check in checks
     )
     return f"measured: {', '.join(names)}" if names else "nothing of this table was measured yet"
+
+
+def newest_by_check(table: LakeTable, length: int, where: str = "") -> list[Row]:
+    """Give the newest rows of each check, oldest first; `age` is 1 for the newest."""
+    newest = f"PARTITION BY {_CHECK} ORDER BY timestamp DESC, batch_id DESC"
+    return table.query(
+        f"SELECT * FROM (SELECT {', '.join(METRIC_COLUMNS)},"
+        f" row_number() OVER ({newest}) AS age FROM {ROWS} {where})"
+        f" WHERE age <= {length} ORDER BY {_CHECK}, age DESC"
+    )
 
 
 def newest_measurements(request: MetricsRequest, limit: int) -> MeasurementsReport:

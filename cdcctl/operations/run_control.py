@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from cdcctl.aws import dms, glue
-from cdcctl.aws.cloudformation import find_stack
+from cdcctl.aws.cloudformation import StackState, find_stack
 from cdcctl.aws.errors import AwsError
 from cdcctl.errors import CdcctlError, ExitCode
+from cdcctl.operations.mailbox import BucketMailbox
 from cdcctl.operations.target import Target
 from cdcctl.operations.waiting import Waiting
-from glue_job.requests import STOP
 
 if TYPE_CHECKING:
     from cdcctl.ui.progress import Progress
@@ -46,7 +46,7 @@ def start_dms(target: Target, waiting: Waiting, progress: Progress) -> StepRepor
     how = "resumed" if task.was_started else "started with a full load"
     dms.start_task(target.aws, task)
     seen = waiting.until(
-        lambda: _task(target),
+        lambda: require_task(target),
         lambda seen: seen.status in dms.SETTLED,
         what="the start of DMS",
         again=f"cdcctl start dms --stack {target.stack}",
@@ -89,7 +89,7 @@ def stop_dms(target: Target, waiting: Waiting, progress: Progress) -> StepReport
     if task.status in dms.RUNNING:
         dms.stop_task(target.aws, task)
     waiting.until(
-        lambda: _task(target),
+        lambda: require_task(target),
         lambda seen: seen.status in {"stopped", "failed", "ready"},
         what="the stop of DMS",
         again=f"cdcctl stop dms --stack {target.stack}",
@@ -174,13 +174,7 @@ def stop_glue(target: Target, waiting: Waiting, progress: Progress) -> StepRepor
 
 
 def _drained(target: Target, live: glue.Run, waiting: Waiting) -> bool:
-    target.aws.call(
-        "s3",
-        "put_object",
-        Bucket=target.names.assets_bucket,
-        Key=f"requests/{STOP}",
-        Body=live.id.encode(),
-    )
+    BucketMailbox(target).ask_to_stop(live.id)
     patience = replace(waiting, timeout_seconds=_DRAIN_SECONDS * waiting.scale)
     try:
         patience.until(
@@ -198,7 +192,7 @@ def _drained(target: Target, live: glue.Run, waiting: Waiting) -> bool:
 
 def reload(target: Target, schema: str, tables: list[str]) -> StepReport:
     """Have DMS load tables again; rows that are gone at the source stay as they are in the lake."""
-    task = _task(target)
+    task = require_task(target)
     if task.status not in dms.RUNNING:
         raise CdcctlError(
             "DMS006",
@@ -210,9 +204,10 @@ def reload(target: Target, schema: str, tables: list[str]) -> StepReport:
     return StepReport("reload", "done", ", ".join(tables))
 
 
-def require_stack(target: Target) -> None:
-    """Raise CFN001 when there is no such stack."""
-    if find_stack(target.aws, target.stack) is None:
+def require_stack(target: Target) -> StackState:
+    """Give the stack; raise CFN001 when there is none of this name."""
+    found = find_stack(target.aws, target.stack)
+    if found is None:
         raise CdcctlError(
             "CFN001",
             f"there is no stack `{target.stack}` in account {target.aws.account},"
@@ -220,6 +215,7 @@ def require_stack(target: Target) -> None:
             fix=f"cdcctl deploy --stack {target.stack}   or name another with --stack",
             exit_code=ExitCode.NOT_FOUND,
         )
+    return found
 
 
 def _live(target: Target, job: str) -> glue.Run | None:
@@ -231,7 +227,8 @@ def _live(target: Target, job: str) -> glue.Run | None:
         raise
 
 
-def _task(target: Target) -> dms.Task:
+def require_task(target: Target) -> dms.Task:
+    """Give the replication task; raise DMS003 when there is none."""
     task = dms.find_task(target.aws, target.names.replication_task)
     if task is None:
         raise CdcctlError(
@@ -245,7 +242,7 @@ def _task(target: Target) -> dms.Task:
 
 def _settled(target: Target, waiting: Waiting) -> dms.Task:
     return waiting.until(
-        lambda: _task(target),
+        lambda: require_task(target),
         lambda seen: seen.status in dms.SETTLED,
         what="DMS",
         again=f"cdcctl start dms --stack {target.stack}",

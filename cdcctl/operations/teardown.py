@@ -194,13 +194,12 @@ def _deleted(
     waiting: Waiting,
     seen: Callable[[cfn.StackEvent], None],
 ) -> cfn.StackState | None:
-    shown = {event.id for event in cfn.events(target.aws, stack_id)}
+    feed = cfn.EventFeed(target.aws, stack_id)
+    feed.unseen()
 
     def look() -> cfn.StackState | None:
-        for event in cfn.events(target.aws, stack_id):
-            if event.id not in shown:
-                shown.add(event.id)
-                seen(event)
+        for event in feed.unseen():
+            seen(event)
         for interface in network.leftover_interfaces(target.aws, groups):
             network.delete_interface(target.aws, interface)
         return cfn.find_stack(target.aws, stack_id)

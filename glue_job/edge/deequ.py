@@ -47,9 +47,13 @@ def measure(
             # Deequ refuses a run that holds an analyzer twice.
             runner = runner.addAnalyzer(metric.analyzer(check.column, where))
         keys.append(key)
+    size = METRICS.build("size", {})
+    rows_key = size.result_key(None, None)
+    if rows_key not in keys:
+        runner = runner.addAnalyzer(size.analyzer(None, None))
     found = AnalyzerContext.successMetricsAsJson(spark, runner.run())
     values = {(row["name"], row["instance"]): float(row["value"]) for row in _rows(found)}
-    has_rows = bool(values) and (len(values) > 1 or any(values.values()))
+    has_rows = values[rows_key] > 0
     return tuple(
         _measured(check, values.get(key), table)
         for check, key in zip(table.deequ_checks, keys, strict=True)

@@ -79,6 +79,10 @@ def test_the_first_cause_of_a_rollback_is_told_with_its_line(
     assert "templates/pipeline.yaml:" in err
     assert "ROLLBACK_COMPLETE" in err
     fake_aws.cfnfail()
+    before = len(fake_aws.calls())
+    code, _, err = cdcctl("plan")
+    assert (code, "CFN024" in err) == (ExitCode.FAILED, True), err
+    assert ("cloudformation", "DeleteStack") not in fake_aws.calls()[before:]
     deploy(cdcctl)
 
 

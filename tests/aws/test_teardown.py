@@ -78,7 +78,7 @@ def test_a_bucket_of_more_than_a_thousand_versions_is_emptied(
     assert buckets(fake_aws) == set()
 
 
-@pytest.mark.parametrize("words", [("--confirm", "dem")])
+@pytest.mark.parametrize("words", [("--confirm", "dem"), ("--no-input",)])
 def test_without_the_name_nothing_goes(words: tuple[str, ...], cdcctl: Run) -> None:
     deploy(cdcctl)
     code, _, err = cdcctl("teardown", *words)
@@ -141,4 +141,5 @@ def test_what_aws_refuses_has_its_exit_code_and_the_next_run_goes_on(
     fake_aws.fault(**fault)
     seen, _, err = cdcctl("teardown", "--confirm", "demo", "--retain", "none")
     assert seen == code, err
-    fake_aws.reset()
+    fake_aws.clear_faults()
+    assert removed(cdcctl, "--retain", "none")["left"] == []

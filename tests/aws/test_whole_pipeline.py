@@ -10,13 +10,9 @@ from typing import Any
 
 import pytest
 
-from cdcctl.local.layout import StackDirectory
-from cdcctl.local.postgres import OWNER
-from cdcctl.operations.local_stack import UpRequest, start_stack, stop_stack
-from cdcctl.ui.progress import SilentProgress
 from tests.fakeaws.fixture import FakeAws
-from tests.fakeaws.real_parts import LocalServers, run_jobs_here, use_servers
-from tests.local.running_stack import RunningStack
+from tests.fakeaws.real_parts import run_jobs_here, servers_of, use_servers
+from tests.local.running_stack import RunningStack, started
 
 pytestmark = [pytest.mark.aws, pytest.mark.local, pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -39,13 +35,8 @@ BAYS = """
 
 @pytest.fixture(scope="module")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
-    root = tmp_path_factory.mktemp("stack")
-    request = UpRequest(config=OTHER, directory=root, with_job=False, ends_with_caller=True)
-    report = start_stack(request, SilentProgress())
-    try:
-        yield RunningStack(StackDirectory(root), report)
-    finally:
-        stop_stack(root, SilentProgress())
+    with started(tmp_path_factory.mktemp("stack"), OTHER) as stack:
+        yield stack
 
 
 def stopped(cdcctl: Run) -> str:
@@ -70,17 +61,7 @@ def test_a_pipeline_is_deployed_fed_changed_and_removed(
 ) -> None:
     # The job is real here, and ends as slowly as it does.
     monkeypatch.setenv("CDCCTL_POLL_SCALE", "0.4")
-    use_servers(
-        fake_aws,
-        LocalServers(
-            postgres_port=int(servers.report.postgres["port"]),
-            postgres_user=OWNER,
-            postgres_password=servers.stack.password(servers.stack.postgres_password),
-            bootstrap_servers=servers.report.kafka["bootstrap_servers"],
-            kafka_user=servers.report.kafka["sasl_username"],
-            kafka_password=servers.stack.password(servers.stack.kafka_password),
-        ),
-    )
+    use_servers(fake_aws, servers_of(servers))
     run_jobs_here(fake_aws)
     config = tmp_path / "tables.yaml"
     config.write_text(Path("config/tables.yaml").read_text(encoding="utf-8"), encoding="utf-8")

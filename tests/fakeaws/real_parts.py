@@ -9,8 +9,10 @@ from pathlib import Path
 from cdcctl.local.artifacts import locked_jars, spark_jars
 from cdcctl.local.broker import sasl_settings
 from cdcctl.local.java import find_java
+from cdcctl.local.postgres import OWNER
 from cdcctl.ui.progress import SilentProgress
 from tests.fakeaws.fixture import FakeAws
+from tests.local.running_stack import RunningStack
 
 S3_LOCK = Path(__file__).with_name("s3-jars.lock")
 _ROOT = Path(__file__).resolve().parents[2]
@@ -30,6 +32,19 @@ class LocalServers:
     bootstrap_servers: str
     kafka_user: str
     kafka_password: str
+
+
+def servers_of(running: RunningStack) -> LocalServers:
+    """Give the servers of a local stack."""
+    stack, report = running.stack, running.report
+    return LocalServers(
+        postgres_port=int(report.postgres["port"]),
+        postgres_user=OWNER,
+        postgres_password=stack.password(stack.postgres_password),
+        bootstrap_servers=report.kafka["bootstrap_servers"],
+        kafka_user=report.kafka["sasl_username"],
+        kafka_password=stack.password(stack.kafka_password),
+    )
 
 
 def run_jobs_here(fake: FakeAws, **environment: str) -> None:

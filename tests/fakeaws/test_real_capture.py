@@ -11,14 +11,10 @@ from typing import Any
 import pytest
 
 from cdcctl.local.broker import sasl_settings
-from cdcctl.local.layout import StackDirectory
-from cdcctl.local.postgres import OWNER
-from cdcctl.operations.local_stack import UpRequest, start_stack, stop_stack
-from cdcctl.ui.progress import SilentProgress
 from tests.fakeaws.every_type import template
 from tests.fakeaws.fixture import FakeAws
-from tests.fakeaws.real_parts import LocalServers, use_servers
-from tests.local.running_stack import RunningStack, eventually
+from tests.fakeaws.real_parts import LocalServers, servers_of, use_servers
+from tests.local.running_stack import RunningStack, eventually, started
 
 pytestmark = [pytest.mark.aws, pytest.mark.local, pytest.mark.slow]
 
@@ -27,24 +23,8 @@ CONFIG = Path(__file__).parents[1] / "local" / "tables.yaml"
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
-    root = tmp_path_factory.mktemp("stack")
-    request = UpRequest(config=CONFIG, directory=root, with_job=False, ends_with_caller=True)
-    report = start_stack(request, SilentProgress())
-    try:
-        yield RunningStack(StackDirectory(root), report)
-    finally:
-        stop_stack(root, SilentProgress())
-
-
-def servers_of(running: RunningStack) -> LocalServers:
-    return LocalServers(
-        postgres_port=int(running.report.postgres["port"]),
-        postgres_user=OWNER,
-        postgres_password=running.stack.postgres_password.read_text(encoding="utf-8"),
-        bootstrap_servers=running.report.kafka["bootstrap_servers"],
-        kafka_user=running.report.kafka["sasl_username"],
-        kafka_password=running.stack.kafka_password.read_text(encoding="utf-8"),
-    )
+    with started(tmp_path_factory.mktemp("stack"), CONFIG) as stack:
+        yield stack
 
 
 def test_a_task_loads_its_table(fake_aws: FakeAws, running: RunningStack) -> None:

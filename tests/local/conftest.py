@@ -5,10 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cdcctl.local.layout import StackDirectory
-from cdcctl.operations.local_stack import UpRequest, start_stack, stop_stack
-from cdcctl.ui.progress import SilentProgress
-from tests.local.running_stack import RunningStack
+from tests.local.running_stack import RunningStack, started
 
 CONFIG = Path(__file__).with_name("tables.yaml")
 
@@ -25,12 +22,5 @@ INSERT INTO kinds VALUES
 @pytest.fixture(scope="session")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
     """PostgreSQL, Kafka and the capture; no job."""
-    root = tmp_path_factory.mktemp("stack")
-    report = start_stack(
-        UpRequest(config=CONFIG, directory=root, with_job=False, ends_with_caller=True),
-        SilentProgress(),
-    )
-    try:
-        yield RunningStack(StackDirectory(root), report)
-    finally:
-        stop_stack(root, SilentProgress())
+    with started(tmp_path_factory.mktemp("stack"), CONFIG) as stack:
+        yield stack

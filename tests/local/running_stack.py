@@ -6,8 +6,8 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,9 +15,27 @@ from typing import Any, TypeVar
 from cdcctl.local.broker import sasl_settings
 from cdcctl.local.layout import StackDirectory
 from cdcctl.local.postgres import PostgresServer
-from cdcctl.operations.local_stack import StackReport, stack_status
+from cdcctl.operations.local_stack import (
+    StackReport,
+    UpRequest,
+    stack_status,
+    start_stack,
+    stop_stack,
+)
+from cdcctl.ui.progress import SilentProgress
 
 PATIENCE_SECONDS = 40.0
+
+
+@contextmanager
+def started(root: Path, config: Path) -> Iterator[RunningStack]:
+    """Run PostgreSQL, Kafka and the capture, without the job, and end them."""
+    request = UpRequest(config=config, directory=root, with_job=False, ends_with_caller=True)
+    report = start_stack(request, SilentProgress())
+    try:
+        yield RunningStack(StackDirectory(root), report)
+    finally:
+        stop_stack(root, SilentProgress())
 
 
 @dataclass(frozen=True)

@@ -77,3 +77,18 @@ def test_a_check_that_deequ_cannot_measure_has_not_passed(spark: SparkSession) -
     unmeasured, size = measure(spark, events(spark, ROWS), table, fields_missing=False)
     assert (unmeasured.value, unmeasured.passed) == (None, False)
     assert (size.value, size.passed) == (4.0, True)
+
+
+@pytest.mark.parametrize("rows", [ROWS, [(1, None, []), (2, None, [])]])
+@pytest.mark.parametrize("others", [(), (DeequCheck("completeness", "speed", threshold=0.0),)])
+def test_that_nothing_could_be_measured_is_told_too(
+    others: tuple[DeequCheck, ...], rows: list[tuple[object, ...]], spark: SparkSession
+) -> None:
+    from glue_job.edge.deequ import measure
+
+    checks = (DeequCheck("completeness", "nowhere", threshold=0.5), *others)
+    table = replace(TABLE, deequ_checks=checks)
+    found = measure(spark, events(spark, rows), table, fields_missing=False)
+    assert len(found) == len(checks)
+    assert (found[0].value, found[0].passed) == (None, False)
+    assert measure(spark, events(spark, []), table, fields_missing=False) == ()

@@ -175,3 +175,12 @@ def test_without_lake_and_stack_the_choice_is_named(
     code, _, err = answer(capsys, "freshness")
     assert code == ExitCode.USAGE
     assert "which stack?" in err
+
+
+def test_a_damaged_table_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log = tmp_path / "lake" / "delta" / "vehicles" / "_delta_log"
+    log.mkdir(parents=True)
+    (log / "00000000000000000000.json").write_text("{", encoding="utf-8")
+    code, _, err = answer(capsys, "fleet_by_status", "--lake", str(tmp_path / "lake"))
+    assert code == ExitCode.FAILED
+    assert "error[LAK005]: vehicles" in err

@@ -26,8 +26,8 @@ from tests.unit.answering_aws import AnsweringAws
 CONFIG = Path("config/tables.yaml")
 
 
-def refused(code: str, exit_code: ExitCode = ExitCode.FAILED) -> AwsError:
-    return AwsError("AWS004", "no", aws_code=code, exit_code=exit_code)
+def refused(code: str, exit_code: ExitCode = ExitCode.FAILED, why: str = "") -> AwsError:
+    return AwsError("AWS004", "no", why=why, aws_code=code, exit_code=exit_code)
 
 
 def pipeline() -> Any:
@@ -43,6 +43,10 @@ def identity(date: str) -> dict[str, Any]:
 
 
 TASK = {
+    "ReplicationTaskArn": "arn:task",
+    "Status": "running",
+    "ReplicationInstanceArn": "arn:instance",
+    "SourceEndpointArn": "arn:source",
     "TargetEndpointArn": "arn:target",
     "ReplicationTaskSettings": json.dumps(task_settings()),
     "TableMappings": json.dumps(table_mappings(pipeline())),
@@ -58,7 +62,7 @@ HEALTHY: dict[str, Any] = {
     "describe_db_engine_versions": [{"EngineVersion": "17.11"}],
     "describe_vpcs": [{}],
     "get_service_quota": {"Quota": {"Value": 5.0}},
-    "describe_stacks": refused("ValidationError"),
+    "describe_stacks": refused("ValidationError", why="Stack with id demo does not exist"),
     "list_buckets": {"Buckets": [{"Name": "xdemo-delta-123456789012"}]},
     "describe_log_groups": [{"logGroupName": "/aws/lambda/demo-sql-runner-x"}],
     "describe_replication_tasks": [TASK],

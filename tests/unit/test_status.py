@@ -66,6 +66,7 @@ HEALTHY: dict[str, Any] = {
     "describe_stacks": {
         "Stacks": [
             {
+                "StackId": "arn:demo",
                 "StackStatus": "UPDATE_COMPLETE",
                 "CreationTime": datetime(2026, 11, 20, tzinfo=UTC),
                 "Outputs": [{"OutputKey": k, "OutputValue": v} for k, v in OUTPUTS.items()],
@@ -213,8 +214,11 @@ def test_a_missing_permission_stands_in_its_place(capsys: pytest.CaptureFixture[
 
 
 def test_a_stack_that_is_not_there_is_not_found() -> None:
+    gone = AwsError(
+        "AWS008", "no", why="Stack with id demo does not exist", aws_code="ValidationError"
+    )
     with pytest.raises(CdcctlError) as caught:
-        asked(describe_stacks=AwsError("AWS008", "no", aws_code="ValidationError"))
+        asked(describe_stacks=gone)
     assert caught.value.exit_code == ExitCode.NOT_FOUND
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cdcctl import app, logs
+from cdcctl import app, logs, redaction
 from cdcctl.errors import CdcctlError, ExitCode
 from cdcctl.operations.tool_config import tool_defaults
 
@@ -113,13 +113,13 @@ CANARY = "s3cr3t-canary"
     ],
 )
 def test_a_secret_is_hidden(text: str) -> None:
-    assert CANARY not in logs.redacted(text)
-    assert logs.MASK in logs.redacted(text)
+    assert CANARY not in redaction.redacted(text)
+    assert redaction.MASK in redaction.redacted(text)
 
 
 def test_a_key_id_is_hidden_and_plain_words_stay() -> None:
-    assert "AKIA" not in logs.redacted("key AKIAABCDEFGHIJKLMNOP used")
-    assert logs.redacted("glue get_job_runs") == "glue get_job_runs"
+    assert "AKIA" not in redaction.redacted("key AKIAABCDEFGHIJKLMNOP used")
+    assert redaction.redacted("glue get_job_runs") == "glue get_job_runs"
 
 
 def test_the_log_file_holds_lines_without_secrets(

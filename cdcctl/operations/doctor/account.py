@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
+from cdcctl.aws.cloudformation import find_stack
 from cdcctl.aws.errors import AwsError
-from cdcctl.compile.names import StackNames
 from cdcctl.operations.doctor.check import Check, Probe, Verdict
 from cdcctl.operations.doctor.policies import ACTIONS, Role
 from cdcctl.operations.target import Target
@@ -183,7 +183,7 @@ def _vpc_quota(target: Target) -> Check:
 
 def _leftovers(target: Target) -> Check:
     """Look for what an earlier stack of this name left and a new one would collide with."""
-    if _is_deployed(target):
+    if find_stack(target.aws, target.stack) is not None:
         return Check(_AREA, "leftovers", "pass", "the stack is there; its parts are its own")
     found = list(_remains(target))
     if not found:
@@ -197,18 +197,8 @@ def _leftovers(target: Target) -> Check:
     )
 
 
-def _is_deployed(target: Target) -> bool:
-    try:
-        target.aws.call("cloudformation", "describe_stacks", StackName=target.stack)
-    except AwsError as error:
-        if error.aws_code == "ValidationError":
-            return False
-        raise
-    return True
-
-
 def _remains(target: Target) -> Iterable[str]:
-    names = StackNames(target.stack, target.aws.account)
+    names = target.names
     wanted = {names.delta_bucket, names.quarantine_bucket, names.access_logs_bucket}
     buckets = target.aws.call("s3", "list_buckets")["Buckets"]
     yield from (f"bucket {each['Name']}" for each in buckets if each["Name"] in wanted)
@@ -218,6 +208,5 @@ def _remains(target: Target) -> Iterable[str]:
         "logGroups",
         logGroupNamePrefix=f"/aws/lambda/{target.stack}-",
     )
-    functions = (names.sql_runner, names.kafka_admin, names.table_creator)
-    own = {f"/aws/lambda/{function}" for function in functions}
+    own = {f"/aws/lambda/{function}" for function in names.functions}
     yield from (f"log group {g['logGroupName']}" for g in groups if g["logGroupName"] in own)

@@ -149,8 +149,7 @@ def _resources(service: str, names: StackNames, region: str) -> list[str]:
                 f"arn:aws:glue:{own}:job/{names.glue_job}",
             ]
         case "lambda":
-            functions = (names.sql_runner, names.kafka_admin, names.table_creator)
-            return [f"arn:aws:lambda:{own}:function:{name}" for name in functions]
+            return [f"arn:aws:lambda:{own}:function:{name}" for name in names.functions]
         case "athena":
             return [f"arn:aws:athena:{own}:workgroup/primary"]
         case _:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from cdcctl.aws import dms
 from cdcctl.compile.dms import target_settings, task_settings
 from cdcctl.operations.doctor.check import Check, Probe
 from cdcctl.operations.target import Target
@@ -40,55 +41,31 @@ TASK = (
 
 def probes(target: Target, pipeline: Pipeline) -> tuple[Probe, ...]:
     """Give the checks of the stack's DMS task and its Kafka endpoint."""
-    return (
-        Probe(_AREA, "kafka endpoint", lambda: _endpoint(target, pipeline)),
-        Probe(_AREA, "task settings", lambda: _task(target)),
-        Probe(_AREA, "table mappings", lambda: _mappings(target, pipeline)),
-    )
+    return (Probe(_AREA, "dms task", lambda: _checks(target, pipeline)),)
 
 
-def _endpoint(target: Target, pipeline: Pipeline) -> Iterator[Check]:
-    task = _found_task(target)
+def _checks(target: Target, pipeline: Pipeline) -> Iterator[Check]:
+    task = dms.find_task(target.aws, target.names.replication_task)
     if task is None:
-        yield _none("kafka endpoint")
+        for name in ("kafka endpoint", "task settings", "table mappings"):
+            yield Check(_AREA, name, "unknown", "the stack has no DMS task yet", "cdcctl deploy")
         return
-    (endpoint,) = target.aws.pages(
-        "dms",
-        "describe_endpoints",
-        "Endpoints",
-        Filters=[{"Name": "endpoint-arn", "Values": [task["TargetEndpointArn"]]}],
-    )
-    yield _compared(
-        "kafka endpoint",
-        ENDPOINT,
-        endpoint.get("KafkaSettings", {}),
-        target_settings(pipeline.kafka),
-    )
+    held = dms.kafka_settings(target.aws, task.target)
+    yield _compared("kafka endpoint", ENDPOINT, held, target_settings(pipeline.kafka))
+    yield _compared("task settings", TASK, json.loads(task.settings or "{}"), task_settings())
+    yield _mappings(target, pipeline, json.loads(task.mappings))
 
 
-def _task(target: Target) -> Iterator[Check]:
-    task = _found_task(target)
-    if task is None:
-        yield _none("task settings")
-        return
-    deployed = json.loads(task.get("ReplicationTaskSettings") or "{}")
-    yield _compared("task settings", TASK, deployed, task_settings())
-
-
-def _mappings(target: Target, pipeline: Pipeline) -> Iterator[Check]:
-    task = _found_task(target)
-    if task is None:
-        yield _none("table mappings")
-        return
-    rules = json.loads(task["TableMappings"]).get("rules", ())
+def _mappings(target: Target, pipeline: Pipeline, deployed: Mapping[str, Any]) -> Check:
     captured = {
-        rule["object-locator"]["table-name"] for rule in rules if rule["rule-type"] == "selection"
+        rule["object-locator"]["table-name"]
+        for rule in deployed.get("rules", ())
+        if rule["rule-type"] == "selection"
     }
     missing = [t.name for t in pipeline.streamed_tables if t.name not in captured]
     if not missing:
-        yield Check(_AREA, "table mappings", "pass", f"{len(captured)} tables are captured")
-        return
-    yield Check(
+        return Check(_AREA, "table mappings", "pass", f"{len(captured)} tables are captured")
+    return Check(
         _AREA,
         "table mappings",
         "warn",
@@ -113,17 +90,3 @@ def _at(settings: Any, path: tuple[str, ...]) -> Any:
     for part in path:
         settings = settings.get(part) if isinstance(settings, Mapping) else None
     return settings
-
-
-def _found_task(target: Target) -> dict[str, Any] | None:
-    tasks = target.aws.pages(
-        "dms",
-        "describe_replication_tasks",
-        "ReplicationTasks",
-        Filters=[{"Name": "replication-task-id", "Values": [target.names.replication_task]}],
-    )
-    return next(iter(tasks), None)
-
-
-def _none(name: str) -> Check:
-    return Check(_AREA, name, "unknown", "the stack has no DMS task yet", "cdcctl deploy")

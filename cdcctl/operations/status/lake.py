@@ -9,7 +9,7 @@ from typing import Any
 
 from cdcctl.lake.reader import ROWS, Lake
 from cdcctl.lake.sql import literal
-from cdcctl.operations.metrics import Measurement
+from cdcctl.operations.metrics import Measurement, newest_by_check
 
 
 @dataclass(frozen=True)
@@ -61,16 +61,17 @@ def _batches(lake: Lake, now: datetime) -> dict[str, dict[str, Any]]:
         row["table_name"]: {"newest_batch_at": row["newest"]} for row in newest
     }
     for name, told in found.items():
-        own = [row for row in lately if row["table_name"] == name]
-        ages = [(now - row["processed_at"]).total_seconds() / 3600 for row in own]
-        told["quarantined_day"] = sum(row["quarantined"] for row in own)
-        told["consumed_hour"] = sum(
-            r["consumed"] for r, age in zip(own, ages, strict=True) if age < 1
-        )
+        own = [
+            (row, (now - row["processed_at"]).total_seconds() / 3600)
+            for row in lately
+            if row["table_name"] == name
+        ]
+        told["quarantined_day"] = sum(row["quarantined"] for row, _ in own)
+        told["consumed_hour"] = sum(row["consumed"] for row, hours in own if hours < 1)
         by_hour = [0.0] * _HOURS
-        for row, age in zip(own, ages, strict=True):
-            if 0 <= age < _HOURS:
-                by_hour[_HOURS - 1 - int(age)] += row["quarantined"]
+        for row, hours in own:
+            if 0 <= hours < _HOURS:
+                by_hour[_HOURS - 1 - int(hours)] += row["quarantined"]
         told["quarantined_hour"] = int(by_hour[-1])
         told["trend"] = tuple(by_hour)
     return found
@@ -80,13 +81,12 @@ def _breached(lake: Lake, tables: tuple[str, ...]) -> dict[str, tuple[Measuremen
     metrics = lake.metrics()
     if metrics is None:
         return {}
-    rows = metrics.query(
-        f"SELECT * FROM (SELECT *, row_number() OVER"
-        f" (PARTITION BY table_name, metric_name, column_name, rule_id"
-        f" ORDER BY timestamp DESC, batch_id DESC) AS age FROM {ROWS})"
-        f" WHERE age = 1 AND passed = false ORDER BY timestamp DESC"
+    newest = (Measurement.of(row) for row in newest_by_check(metrics, 1))
+    measured = sorted(
+        (each for each in newest if each.passed is False),
+        key=lambda each: each.measured_at,
+        reverse=True,
     )
-    measured = [Measurement.of(row) for row in rows]
     return {name: tuple(m for m in measured if m.table == name) for name in tables}
 
 

@@ -9,21 +9,11 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from cdcctl.errors import CdcctlError, ExitCode
+from cdcctl.aws import glue
+from cdcctl.aws.cloudformation import StackState
 from cdcctl.operations.target import Target
 
-LIVE_RUNS = frozenset(("STARTING", "RUNNING", "WAITING", "STOPPING"))
-RUNNING_TASKS = frozenset(("running", "starting", "running with errors"))
 _METRIC_MINUTES = 15
-
-
-@dataclass(frozen=True)
-class Stack:
-    """The CloudFormation stack."""
-
-    status: str
-    changed_at: datetime
-    outputs: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -82,30 +72,7 @@ class JobRun:
     arguments: Mapping[str, str]
 
 
-def read_stack(target: Target) -> Stack:
-    """Ask CloudFormation; raise when there is no such stack."""
-    from cdcctl.aws.errors import AwsError
-
-    try:
-        (found,) = target.aws.call("cloudformation", "describe_stacks", StackName=target.stack)[
-            "Stacks"
-        ]
-    except AwsError as error:
-        if error.aws_code != "ValidationError":
-            raise
-        raise CdcctlError(
-            "CFN001",
-            f"there is no stack `{target.stack}` in account {target.aws.account},"
-            f" {target.aws.region}",
-            fix=f"cdcctl deploy --stack {target.stack}   or name another with --stack",
-            exit_code=ExitCode.NOT_FOUND,
-        ) from error
-    outputs = {each["OutputKey"]: each["OutputValue"] for each in found.get("Outputs", ())}
-    changed = found.get("LastUpdatedTime") or found["CreationTime"]
-    return Stack(found["StackStatus"], changed, outputs)
-
-
-def read_source(target: Target, stack: Stack) -> Source:
+def read_source(target: Target, stack: StackState) -> Source:
     """Ask RDS, and CloudWatch for processor, slot lag and free disk."""
     identifier = stack.outputs["DbInstanceIdentifier"]
     (found,) = target.aws.call("rds", "describe_db_instances", DBInstanceIdentifier=identifier)[
@@ -123,7 +90,7 @@ def read_source(target: Target, stack: Stack) -> Source:
     return Source(found["DBInstanceStatus"], found.get("EngineVersion", ""), cpu, lag, free)
 
 
-def read_cluster(target: Target, stack: Stack) -> Cluster:
+def read_cluster(target: Target, stack: StackState) -> Cluster:
     """Ask MSK, and CloudWatch for the fullest broker's disk."""
     arn = stack.outputs["ClusterArn"]
     found = target.aws.call("kafka", "describe_cluster_v2", ClusterArn=arn)["ClusterInfo"]
@@ -143,7 +110,7 @@ def read_cluster(target: Target, stack: Stack) -> Cluster:
     return Cluster(found["State"], version, max(known, default=None))
 
 
-def read_replication(target: Target, stack: Stack) -> Replication:
+def read_replication(target: Target, stack: StackState) -> Replication:
     """Ask DMS for the task and its tables, and CloudWatch for its latency."""
     arn = stack.outputs["ReplicationTaskArn"]
     (task,) = target.aws.pages(
@@ -190,7 +157,7 @@ def read_replication(target: Target, stack: Stack) -> Replication:
     )
 
 
-def read_job(target: Target, stack: Stack) -> JobRun | None:
+def read_job(target: Target, stack: StackState) -> JobRun | None:
     """Ask Glue for the run that counts; None when the job never ran."""
     runs = target.aws.call(
         "glue", "get_job_runs", JobName=stack.outputs["GlueJobName"], MaxResults=10
@@ -214,11 +181,11 @@ def run_that_counts(runs: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | No
 
     A run that ends in the maintenance window is EXPIRED and goes on as `<id>_restart_N`.
     """
-    living = next((run for run in runs if run["JobRunState"] in LIVE_RUNS), None)
+    living = next((run for run in runs if run["JobRunState"] in glue.LIVE), None)
     return living or next(iter(runs), None)
 
 
-def read_deployed_config(target: Target, stack: Stack) -> str | None:
+def read_deployed_config(target: Target, stack: StackState) -> str | None:
     """Give the hash of the config that the job runs with, from the job's own arguments."""
     job = target.aws.call("glue", "get_job", JobName=stack.outputs["GlueJobName"])["Job"]
     address = job.get("DefaultArguments", {}).get("--config", "")

@@ -11,10 +11,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from cdcctl.aws import dms, glue
+from cdcctl.aws.cloudformation import StackState
 from cdcctl.errors import CdcctlError
 from cdcctl.lake.reader import Lake
 from cdcctl.operations.configuration import load_config
 from cdcctl.operations.lakes import LakeRequest, lake_of_stack
+from cdcctl.operations.run_control import require_stack
 from cdcctl.operations.status import parts
 from cdcctl.operations.status.lake import TableLake, read_lake
 from cdcctl.operations.target import Target, open_target
@@ -22,12 +25,11 @@ from glue_job.contract.model import Pipeline
 
 BUDGET_SECONDS = 5.0
 _WORKERS = 8
-_STALE_SECONDS = 600.0
 _SLOT_LAG_LIMIT = 5 * 1024**3
 _LATENCY_LIMIT_SECONDS = 300.0
 _DISK_LIMIT_PERCENT = 85.0
 _QUARANTINE_LIMIT = 0.05
-_GIVEN_UP = frozenset(("Table error", "Table does not exist", "Table cancelled"))
+_GIVEN_UP = frozenset(("Table error", "Table does not exist", "Table is being reloaded error"))
 
 Seen = TypeVar("Seen")
 
@@ -55,7 +57,7 @@ class StatusReport:
     stack_name: str
     region: str
     at: datetime
-    stack: parts.Stack
+    stack: StackState
     source: Part[parts.Source]
     cluster: Part[parts.Cluster]
     replication: Part[parts.Replication]
@@ -92,7 +94,7 @@ def pipeline_status(request: LakeRequest) -> StatusReport:
 def examine(examined: Examined, config: Path, at: datetime) -> StatusReport:
     """Ask all sources at once; what does not answer within its budget is left out and named."""
     target, pipeline = examined.target, examined.pipeline
-    stack = parts.read_stack(target)
+    stack = require_stack(target)
     tables = tuple(table.name for table in pipeline.streamed_tables)
     pool = ThreadPoolExecutor(max_workers=_WORKERS)
     asked: dict[str, Future[Any]] = {
@@ -186,7 +188,7 @@ def _of_replication(report: StatusReport) -> list[Problem]:
     if task is None:
         return []
     found = []
-    if task.status not in parts.RUNNING_TASKS:
+    if task.status not in dms.RUNNING:
         why = task.failure or task.stop_reason
         found.append(
             Problem(f"DMS is {task.status}" + (f": {why}" if why else ""), "cdcctl start dms")
@@ -195,7 +197,7 @@ def _of_replication(report: StatusReport) -> list[Problem]:
     if latency > _LATENCY_LIMIT_SECONDS:
         found.append(Problem(f"DMS is {latency:.0f} s behind", "cdcctl logs dms --since 30m"))
     for name, table in task.tables.items():
-        if table.state in {"Table error", "Table does not exist", "Table is being reloaded error"}:
+        if table.state in _GIVEN_UP:
             found.append(
                 Problem(f"DMS has given up {name}: {table.state}", f"cdcctl reload {name}")
             )
@@ -208,7 +210,7 @@ def _of_job(report: StatusReport) -> list[Problem]:
     run = report.job.seen
     if run is None:
         return [Problem("the job has never run", "cdcctl start glue")]
-    if run.state in parts.LIVE_RUNS:
+    if run.state in glue.LIVE:
         return []
     why = f": {run.error}" if run.error else ""
     return [Problem(f"the job is {run.state}{why}", "cdcctl logs glue   then   cdcctl start glue")]
@@ -216,7 +218,7 @@ def _of_job(report: StatusReport) -> list[Problem]:
 
 def _of_tables(report: StatusReport, pipeline: Pipeline) -> list[Problem]:
     found = []
-    slas = {table.name: getattr(table, "sla_seconds", None) for table in pipeline.streamed_tables}
+    slas = {table.name: table.sla_seconds for table in pipeline.streamed_tables}
     for name, told in (report.lake.seen or {}).items():
         if told.consumed_hour and told.quarantined_hour / told.consumed_hour > _QUARANTINE_LIMIT:
             share = told.quarantined_hour / told.consumed_hour
