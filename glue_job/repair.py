@@ -18,10 +18,11 @@ from pyspark.sql import functions as F
 from glue_job.contract.lake import RELEASES
 from glue_job.contract.model import Table, Transform
 from glue_job.errors import JobError
-from glue_job.pipeline.batch import fill_chains, release, would_fail
+from glue_job.pipeline.batch import would_fail
+from glue_job.pipeline.past import fill_chains, release
 from glue_job.pipeline.report import Batch, BatchReport, Release
 from glue_job.pipeline.transform import apply_transforms, cannot_transform
-from glue_job.pipeline.versions import Shape, difference, fold, place, versions
+from glue_job.pipeline.versions import Shape, difference, earliest_closed, fold, place, versions
 from glue_job.requests import Answer, Request, Selection
 from glue_job.table import TableJob
 
@@ -155,7 +156,7 @@ def _rebuild(job: TableJob, request: Request) -> Answer:
         }
         if counts and not request.dry_run:
             batch = Batch(f"rebuild/{request.id}", 0, datetime.now(UTC), "", "rebuild")
-            lake.merge(changes, batch, only_current=False)
+            lake.merge(changes, batch, closed_since=earliest_closed(changes))
         newest = lake.newest_record()
         is_under_another = newest is not None and newest.batch.config_hash != job.config_hash
         if not request.dry_run and (counts or is_under_another):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from pyspark.sql import SparkSession
@@ -22,6 +24,8 @@ BATCH_SETTINGS = {
     "spark.sql.ui.explainMode": "simple",
     "spark.sql.maxPlanStringLength": "1000",
     "spark.sql.debug.maxToStringFields": "5",
+    # The few keys that are looked up in the ledger are compared with each page, one by one.
+    "spark.sql.parquet.pushdown.inFilterThreshold": "200",
     "spark.databricks.delta.snapshotPartitions": "2",
     # Delta keeps each version's totals in a small file; proving them costs a job a commit.
     "spark.databricks.delta.incremental.commit.verify": "false",
@@ -36,6 +40,14 @@ LOCAL_SETTINGS = {
     "spark.sql.adaptive.enabled": "false",
 }
 """Set on the session of every batch on a laptop, after BATCH_SETTINGS."""
+
+_WORTH_COMPILING = 10_000
+"""Rows of a batch from which generated code pays for its compilation (tests/benchmarks)."""
+
+_COMPILED = {
+    "spark.sql.codegen.wholeStage": "true",
+    "spark.sql.codegen.factoryMode": "FALLBACK",
+}
 
 _DELTA = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
@@ -89,3 +101,18 @@ def prepare(spark: SparkSession) -> SparkSession:
     for key, value in settings.items():
         spark.conf.set(key, value)
     return spark
+
+
+@contextmanager
+def compiling(spark: SparkSession, rows: int) -> Iterator[None]:
+    """Let Spark generate code for as long as the context lasts, when `rows` are worth it."""
+    if rows < _WORTH_COMPILING:
+        yield
+        return
+    for key, value in _COMPILED.items():
+        spark.conf.set(key, value)
+    try:
+        yield
+    finally:
+        for key in _COMPILED:
+            spark.conf.set(key, BATCH_SETTINGS[key])

@@ -75,9 +75,9 @@ def artefacts_of(
     pipeline: Pipeline, wanted: CompileFormat, file: str = "tables.yaml"
 ) -> tuple[Artefact, ...]:
     """Give the files of one format, or of all; what PostgreSQL or Glue would refuse is an error."""
-    kinds = list(_BUILDERS) if wanted is CompileFormat.all else [wanted]
+    kinds = tuple(_BUILDERS) if wanted is CompileFormat.all else (wanted,)
     try:
-        return tuple(artefact for kind in kinds for artefact in _BUILDERS[kind](pipeline))
+        return _built(pipeline, kinds)
     except ValueError as error:
         raise CdcctlError(
             "CFG050",
@@ -85,6 +85,19 @@ def artefacts_of(
             fix=f"cdcctl validate-config {file}",
             exit_code=ExitCode.CONFIG,
         ) from error
+
+
+def why_not_compiled(pipeline: Pipeline) -> str | None:
+    """Compile in memory what depends on the tables, and tell why PostgreSQL or AWS would refuse."""
+    try:
+        _built(pipeline, tuple(kind for kind in _BUILDERS if kind is not CompileFormat.cfn))
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+def _built(pipeline: Pipeline, kinds: Sequence[CompileFormat]) -> tuple[Artefact, ...]:
+    return tuple(artefact for kind in kinds for artefact in _BUILDERS[kind](pipeline))
 
 
 def _ddl(pipeline: Pipeline) -> Sequence[Artefact]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cdcctl.errors import CdcctlError, ExitCode
+from cdcctl.operations.compile_config import why_not_compiled
 from glue_job.contract.finding import CODES, Finding, did_you_mean
-from glue_job.contract.loader import load_bytes
+from glue_job.contract.loader import Loaded, load_bytes
 
 STDIN = Path("-")
 
@@ -51,13 +52,19 @@ def validate_config(request: ValidateRequest) -> ValidateReport:
     loaded = load_bytes(data, name, heed_comments=not request.strict)
     findings = [
         finding
-        for finding in loaded.findings
+        for finding in (*loaded.findings, *_of_what_it_compiles_to(loaded, name))
         if (not select or finding.code.startswith(select)) and not finding.code.startswith(ignore)
     ]
     if request.strict:
         findings = [_as_error(finding) for finding in findings]
     tables = None if loaded.pipeline is None else len(loaded.pipeline.tables)
     return ValidateReport(name, loaded.text, tuple(findings), tables)
+
+
+def _of_what_it_compiles_to(loaded: Loaded, file: str) -> Iterator[Finding]:
+    refused = why_not_compiled(loaded.pipeline) if loaded.pipeline is not None else None
+    if refused is not None:
+        yield Finding("CFG050", "error", f"it cannot be compiled: {refused}", file, None, None)
 
 
 def _as_error(finding: Finding) -> Finding:

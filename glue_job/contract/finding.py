@@ -57,6 +57,7 @@ CODES = {
     "CFG046": "The same check stands twice.",
     "CFG047": "A broker address is not `host:port`.",
     "CFG048": "No table has a stream.",
+    "CFG050": "PostgreSQL, DMS or the Glue catalog would refuse what the file compiles to.",
 }
 """Stable codes, each with what it stands for. A code keeps its meaning for good."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from functools import cached_property, reduce
@@ -13,7 +13,7 @@ from delta.tables import DeltaMergeBuilder, DeltaTable
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from glue_job import failpoints
+from glue_job import failpoints, session
 from glue_job.contract.lake import (
     BATCH_COLUMNS,
     CHANGE_COLUMNS,
@@ -65,6 +65,8 @@ class TableLake:
         self.paths = paths
         self.table = table
         self._recorded: dict[tuple[str, int], Recorded] = {}
+        self._reached = Watermark()
+        self._ends: dict[tuple[str, int], int] = {}
 
     # -- layout
 
@@ -146,6 +148,8 @@ class TableLake:
     def load_records(self) -> None:
         """Read what the batch log says of this table; done once when a run starts."""
         self._recorded.clear()
+        self._reached = Watermark()
+        self._ends.clear()
         path = self.paths.batches
         if not delta.exists(self.spark, path) or delta.is_untouched(self.spark, path):
             return
@@ -200,6 +204,14 @@ class TableLake:
 
     def _remember(self, recorded: Recorded) -> None:
         self._recorded[(recorded.batch.application_id, recorded.batch.batch_id)] = recorded
+        self._reached = self._reached.joined(recorded.watermark)
+        for topic_id, partitions in recorded.offsets.items():
+            for partition, (_, end) in partitions.items():
+                place = (topic_id, partition)
+                self._ends[place] = max(end, self._ends.get(place, 0))
+
+    def _is_recorded(self, batch: Batch) -> bool:
+        return (batch.application_id, batch.batch_id) in self._recorded
 
     def _others(self, batch: Batch) -> Iterator[Recorded]:
         own = (batch.application_id, batch.batch_id)
@@ -207,10 +219,18 @@ class TableLake:
 
     def watermark_before(self, batch: Batch) -> Watermark:
         """Give how far the accepted events of the other batches reach."""
+        if not self._is_recorded(batch):
+            return self._reached
         return reduce(Watermark.joined, (r.watermark for r in self._others(batch)), Watermark())
 
     def overlaps(self, batch: Batch, offsets: Offsets) -> bool:
         """Tell whether another batch may have read some of these offsets."""
+        if not self._is_recorded(batch) and all(
+            first >= self._ends.get((topic_id, partition), 0)
+            for topic_id, partitions in offsets.items()
+            for partition, (first, _) in partitions.items()
+        ):
+            return False
         return any(
             first < known[1] and known[0] < end
             for record in self._others(batch)
@@ -279,6 +299,10 @@ class TableLake:
             .filter(~own)
             .select("_topic_id", "_partition", "_offset")
         )
+
+    def computing(self, rows: int) -> AbstractContextManager[None]:
+        """Compile what so many rows pass through, when they are worth it."""
+        return session.compiling(self.spark, rows)
 
     # -- writes, in this order
 
@@ -403,13 +427,14 @@ class TableLake:
         with self._writing("ledger"):
             delta.append(stamped.select(*self.ledger_columns()), ledger, _write_id(batch))
 
-    def merge(self, difference: DataFrame, batch: Batch, *, only_current: bool) -> None:
+    def merge(self, difference: DataFrame, batch: Batch, *, closed_since: str | None) -> None:
         """Bring history to what the fold asks for, in one commit.
 
         Args:
             difference: rows of `pipeline.versions.difference`.
             batch: the batch that asks.
-            only_current: no closed row is addressed, so that Delta reads the current ones only.
+            closed_since: no row that was closed before is addressed (ISO 8601, UTC), and no closed
+                row at all when it is None, so that Delta need not read them.
         """
         rows = difference.withColumn("_ingested_at", F.lit(batch.processed_at))
         if self._other_columns:
@@ -418,8 +443,12 @@ class TableLake:
         address = [
             f"t.`{name}` = s.`{name}`" for name in (*self.table.primary_key, "_effective_from")
         ]
-        if only_current:
-            address.append("t.`_is_current` = true")
+        # Delta leaves out files by their partition, else by the least and greatest value they hold.
+        address.append(
+            "t.`_is_current` = true"
+            if closed_since is None
+            else f"(t.`_effective_to` IS NULL OR t.`_effective_to` >= TIMESTAMP '{closed_since}')"
+        )
         values: dict[str, str | Column] = {
             f"`{name}`": F.col(f"s.`{name}`") for name in self.history_columns()
         }

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from functools import reduce
 from typing import Any, Protocol
 
 from pyspark.sql import Column, DataFrame
@@ -12,28 +14,24 @@ from glue_job.contract.lake import OUTCOMES
 from glue_job.contract.model import Pipeline, Table
 from glue_job.errors import JobError
 from glue_job.pipeline.breaker import stop_if_tripped
-from glue_job.pipeline.entries import linked, seeds, to_entries
+from glue_job.pipeline.entries import to_entries
 from glue_job.pipeline.envelope import SEPARATOR, SourceNames, parse_envelope
 from glue_job.pipeline.masking import mask_refused
+from glue_job.pipeline.past import Folded, PastEdge, fold_with_past, release
 from glue_job.pipeline.quality import accepted, check_rules, refused
 from glue_job.pipeline.report import Batch, BatchReport, Measured, Release, Watermark
 from glue_job.pipeline.summary import Summary, summarize
 from glue_job.pipeline.transform import apply_transforms
-from glue_job.pipeline.versions import (
-    Shape,
-    closed_and_opened,
-    difference,
-    fill_moves,
-    fold,
-    place,
-    versions,
-)
+from glue_job.pipeline.versions import earliest_closed
 
 _EVENT = ("_topic_id", "_partition", "_offset")
 
 
-class BatchEdge(Protocol):
+class BatchEdge(PastEdge, Protocol):
     """What a batch reads from and writes to."""
+
+    def computing(self, rows: int) -> AbstractContextManager[None]:
+        """Let Spark do what so many rows are worth, for as long as the context lasts."""
 
     def watermark_before(self, batch: Batch) -> Watermark:
         """Give how far the accepted events of the other batches reach."""
@@ -46,12 +44,6 @@ class BatchEdge(Protocol):
 
     def measure(self, events: DataFrame, *, fields_missing: bool) -> tuple[Measured, ...]:
         """Measure the configured metrics."""
-
-    def other_entries(self, batch: Batch) -> DataFrame:
-        """Give the change ledger without the batch's own entries."""
-
-    def history(self) -> DataFrame:
-        """Give the SCD2 rows."""
 
     def record(self, report: BatchReport) -> None:
         """Write the batch record."""
@@ -68,7 +60,7 @@ class BatchEdge(Protocol):
     def changes(self, entries: DataFrame, batch: Batch) -> None:
         """Append entries to the change ledger."""
 
-    def merge(self, difference: DataFrame, batch: Batch, *, only_current: bool) -> None:
+    def merge(self, difference: DataFrame, batch: Batch, *, closed_since: str | None) -> None:
         """Bring history to what the fold asks for, in one commit."""
 
 
@@ -95,7 +87,7 @@ def process_batch(
     patch = batch.release.patch if batch.release is not None else {}
     checked = _check(rows, pipeline, table, before.commit_time_seen, patch)
     try:
-        summary = summarize(checked, table)
+        summary = summarize(checked, table, before)
         if (
             summary.unsequenced
             and summary.watermark.commit_time_seen
@@ -103,16 +95,11 @@ def process_batch(
         ):
             release(checked)
             checked = _check(rows, pipeline, table, True, patch)
-            summary = summarize(checked, table)
-        return _write_batch(checked, summary, before, batch, pipeline, table, edge)
+            summary = summarize(checked, table, before)
+        with edge.computing(summary.rows):
+            return _write_batch(checked, summary, before, batch, pipeline, table, edge)
     finally:
         release(checked)
-
-
-def release(checkpointed: DataFrame) -> None:
-    """Free the rows of a local checkpoint."""
-    plan: Any = checkpointed._jdf.queryExecution().logical()
-    plan.rdd().unpersist(False)
 
 
 def would_fail(
@@ -180,18 +167,12 @@ def _write_batch(
         ),
         table,
     ).withColumn("_is_new", F.lit(True))
-    shape = _shape(summary, before)
-    sparse_moves = before.sparse_moves or summary.watermark.sparse_moves
-    past, existing = _known(
-        entries, batch, table, edge, in_order=shape.in_order, chained=sparse_moves
-    )
-    together = entries.unionByName(past.withColumn("_is_new", F.lit(False)))
-    if sparse_moves:
-        together = fill_chains(together, table)
-    among = None if shape.in_order else existing
-    placed = place(together, table, shape)
-    folded = fold(placed, table, shape, among).localCheckpoint(eager=False)
+    parts = fold_with_past(entries, summary, before, batch, table, edge)
     try:
+        folded = reduce(
+            DataFrame.unionByName,
+            [part.entries.select(*entries.columns, "_outcome") for part in parts],
+        )
         outcomes = _count_outcomes(folded, summary, refused_count, reread)
         report = BatchReport(
             table=table.name,
@@ -216,18 +197,29 @@ def _write_batch(
             )
         edge.measures(report)
         if summary.data > refused_count + reread:
-            columns = [name for name in entries.columns if name != "_is_new"]
-            edge.changes(folded.filter("_is_new").select(*columns, "_outcome"), batch)
-            desired = versions(folded, table)
-            delta = (
-                closed_and_opened(desired)
-                if shape.in_order
-                else difference(desired, existing, table)
-            )
-            edge.merge(delta, batch, only_current=shape.in_order)
+            edge.changes(folded.filter("_is_new").drop("_is_new"), batch)
+            _merge(parts, batch, table, edge)
         return report
     finally:
-        release(folded)
+        for part in parts:
+            part.free()
+
+
+def _merge(parts: tuple[Folded, ...], batch: Batch, table: Table, edge: BatchEdge) -> None:
+    prompt = [part.changes(table) for part in parts if part.shape.in_order]
+    late = [
+        part.changes(table).localCheckpoint(eager=False)
+        for part in parts
+        if not part.shape.in_order
+    ]
+    try:
+        closed_since = earliest_closed(reduce(DataFrame.unionByName, late)) if late else None
+        edge.merge(
+            reduce(DataFrame.unionByName, [*prompt, *late]), batch, closed_since=closed_since
+        )
+    finally:
+        for changes in late:
+            release(changes)
 
 
 def _refusals(checked: DataFrame, known: DataFrame | None) -> DataFrame:
@@ -244,101 +236,6 @@ def _stamp(name: str, batch: Batch) -> Column:
         "_batch_id": batch.batch_id,
     }
     return F.lit(values[name])
-
-
-def _shape(summary: Summary, before: Watermark) -> Shape:
-    """Tell what the fold of this batch has to reckon with."""
-    if not _is_in_order(summary, before):
-        return Shape()
-    changes = summary.data - summary.refused - summary.loads
-    return Shape(
-        in_order=True,
-        anchored=summary.loads > 0 and changes > 0,
-        sparse=summary.fields_missing > 0,
-    )
-
-
-def _is_in_order(summary: Summary, before: Watermark) -> bool:
-    """Tell whether every event is later, and was emitted later, than all that is known.
-
-    Then the current row of a key stands for its whole past. A change must also have been emitted
-    after every known load, which else would be placed behind it.
-    """
-    changes_follow = not summary.first_change or (
-        summary.first_change > before.effective and summary.first_emission > before.loaded
-    )
-    loads_follow = not summary.first_load or (
-        summary.first_load > before.effective and summary.first_load > before.emission
-    )
-    return changes_follow and loads_follow
-
-
-def _known(
-    entries: DataFrame,
-    batch: Batch,
-    table: Table,
-    edge: BatchEdge,
-    *,
-    in_order: bool,
-    chained: bool,
-) -> tuple[DataFrame, DataFrame]:
-    """Give the past entries of the touched keys, and their rows of history."""
-    key = list(table.primary_key)
-    touched = entries.select(*key).distinct()
-    if in_order:
-        current = edge.history().filter("_is_current").join(touched, key, "left_semi")
-        return seeds(current, table), current
-    ledger = edge.other_entries(batch)
-    if chained:
-        touched = _reachable(touched, ledger, entries, table)
-    columns = [name for name in entries.columns if name != "_is_new"]
-    past = ledger.join(touched, key, "left_semi").select(*columns)
-    return past, edge.history().join(touched, key, "left_semi")
-
-
-def _reachable(
-    touched: DataFrame, ledger: DataFrame, entries: DataFrame, table: Table
-) -> DataFrame:
-    """Add the keys that depend on touched ones through key changes with absent fields."""
-    key = list(table.primary_key)
-    edges = (
-        ledger.filter(F.col(linked(key[0])).isNotNull() & (F.size("_absent") > 0))
-        .select(*key, *map(linked, key))
-        .distinct()
-        .persist()
-    )
-    try:
-        reached = touched
-        size = reached.count()
-        while True:
-            neighbours = edges.join(reached, key, "left_semi").select(
-                *[F.col(linked(name)).alias(name) for name in key]
-            )
-            reached = reached.unionByName(neighbours).distinct().localCheckpoint()
-            grown = reached.count()
-            if grown == size:
-                return reached
-            size = grown
-    finally:
-        edges.unpersist()
-
-
-def fill_chains(entries: DataFrame, table: Table) -> DataFrame:
-    """Fill key changes with absent fields, link by link, until nothing changes."""
-    names = [name for name in table.column_names if name not in table.primary_key]
-
-    def fingerprint(frame: DataFrame) -> Any:
-        content = F.xxhash64(*names, "_topic_id", "_partition", "_offset", "_kind")
-        return frame.agg(F.sum(content.cast("decimal(38,0)"))).first()
-
-    filled = entries.localCheckpoint()
-    seen = fingerprint(filled)
-    while True:
-        filled = fill_moves(filled, table).localCheckpoint()
-        now = fingerprint(filled)
-        if now == seen:
-            return filled
-        seen = now
 
 
 def _measure(

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+ISO = "yyyy-MM-dd'T'HH:mm:ss.SSSSSS"
+"""How Spark spells the times of a watermark."""
+
 Offsets = Mapping[str, Mapping[int, tuple[int, int]]]
 """By topic id and partition: the first offset and the one after the last."""
 

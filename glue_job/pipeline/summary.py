@@ -11,9 +11,7 @@ from pyspark.sql import functions as F
 from glue_job.contract.model import Table
 from glue_job.pipeline.built import built_once
 from glue_job.pipeline.envelope import SEPARATOR
-from glue_job.pipeline.report import Watermark
-
-_ISO = "yyyy-MM-dd'T'HH:mm:ss.SSSSSS"
+from glue_job.pipeline.report import ISO, Watermark
 
 
 @dataclass(frozen=True)
@@ -26,9 +24,8 @@ class Summary:
     controls: int
     refused: int
     offsets: Mapping[str, Mapping[int, tuple[int, int]]]
-    first_change: str
-    first_emission: str
-    first_load: str
+    late: int
+    """Accepted events that are not later, or were not emitted later, than all that is known."""
     watermark: Watermark
     unsequenced: int
     moves: int
@@ -39,9 +36,34 @@ class Summary:
     broken: Mapping[str, int]
 
 
-def summarize(checked: DataFrame, table: Table) -> Summary:
+def is_late(before: Watermark, is_load: Column) -> Column:
+    """Tell whether an event may have to be placed among what other batches have brought.
+
+    The current row of a key stands for its whole past when its events are later than all others. A
+    change must also have been emitted after every known load, which else would be placed behind it.
+
+    Args:
+        before: how far the events of other batches reach.
+        is_load: whether the row, with `_time` and `_emitted_at`, is a load.
+    """
+
+    def reaches(time: str, mark: str) -> Column:
+        return F.col(time) <= F.lit(mark).cast("timestamp") if mark else F.lit(False)
+
+    load = reaches("_emitted_at", before.effective) | reaches("_emitted_at", before.emission)
+    change = reaches("_time", before.effective) | reaches("_emitted_at", before.loaded)
+    return F.when(is_load, load).otherwise(change)
+
+
+def summarize(checked: DataFrame, table: Table, before: Watermark) -> Summary:
     """Count everything that a batch needs to know in one pass, which also fills the cache."""
-    counts = checked.groupBy("_topic_id", "_partition").agg(*_counts(table)).collect()
+    ok = (F.col("_class") == "data") & (F.col("_failed") == "")
+    late = F.sum((ok & is_late(before, F.col("_operation") == "load")).cast("bigint"))
+    counts = (
+        checked.groupBy("_topic_id", "_partition")
+        .agg(*_counts(table), late.alias("late"))
+        .collect()
+    )
     total: dict[str, int] = {}
     for row in counts:
         for name, value in row.asDict().items():
@@ -57,9 +79,6 @@ def summarize(checked: DataFrame, table: Table) -> Summary:
     def highest(name: str) -> str:
         return max((row[name] or "" for row in counts), default="")
 
-    def lowest(name: str) -> str:
-        return min((row[name] for row in counts if row[name]), default="")
-
     rules = _broken_rules(checked, table) if total.get("refused") or total.get("warned") else {}
     severity = {rule.id: rule.severity for rule in table.dq_rules}
     return Summary(
@@ -69,9 +88,7 @@ def summarize(checked: DataFrame, table: Table) -> Summary:
         controls=total.get("controls", 0),
         refused=total.get("refused", 0),
         offsets=offsets,
-        first_change=lowest("first_change"),
-        first_emission=lowest("first_emission"),
-        first_load=lowest("first_load"),
+        late=total.get("late", 0),
         watermark=Watermark(
             effective=max(highest("last_change"), highest("last_load")),
             emission=highest("last_emission"),
@@ -102,7 +119,7 @@ def _counts(table: Table) -> list[Column]:
         return F.coalesce(F.sum(condition.cast("bigint")), F.lit(0))
 
     def text(time: Column) -> Column:
-        return F.date_format(time, _ISO)
+        return F.date_format(time, ISO)
 
     latest_load = F.max(F.when(load, F.col("_emitted_at")))
     return [
@@ -113,11 +130,8 @@ def _counts(table: Table) -> list[Column]:
         count(F.col("_class") == "tombstone").alias("tombstones"),
         count(F.col("_class") == "control").alias("controls"),
         count(data & (F.col("_failed") != "")).alias("refused"),
-        text(F.min(F.when(change, F.col("_time")))).alias("first_change"),
         text(F.max(F.when(change, F.col("_time")))).alias("last_change"),
-        text(F.min(F.when(change, F.col("_emitted_at")))).alias("first_emission"),
         text(F.max(F.when(change, F.col("_emitted_at")))).alias("last_emission"),
-        text(F.min(F.when(load, F.col("_emitted_at")))).alias("first_load"),
         text(latest_load).alias("last_load"),
         count(change & F.col("_sequenced")).alias("sequenced"),
         count(change & ~F.col("_sequenced")).alias("unsequenced"),

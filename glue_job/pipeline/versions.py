@@ -15,6 +15,7 @@ from pyspark.sql.window import WindowSpec
 
 from glue_job.contract.model import Table
 from glue_job.pipeline.entries import DELETE, LOAD, MOVED_IN, MOVED_OUT, SEED, UPSERT
+from glue_job.pipeline.report import ISO
 
 _ENDS = (DELETE, MOVED_OUT)
 _EVENT = ("time", "lsn", "record_id", "partition", "offset", "topic_id", "leaves")
@@ -449,12 +450,14 @@ def closed_and_opened(desired: DataFrame) -> DataFrame:
         desired: the result of `versions`.
 
     Returns:
-        The columns of history and `_action`, as `difference` gives them; nothing is deleted.
+        The columns of history, `_action` and `_closed_at`, as `difference` gives them; nothing is
+        deleted, and no closed row is addressed.
     """
     changed = F.col("_effective_to").isNotNull() | F.col("_is_refreshed")
     action = F.when(~F.col("_is_held"), "insert").when(changed, "update")
     return (
         desired.withColumn("_action", action)
+        .withColumn("_closed_at", F.lit(None).cast("timestamp"))
         .filter(F.col("_action").isNotNull())
         .drop("_is_held", "_is_refreshed")
     )
@@ -469,8 +472,8 @@ def difference(desired: DataFrame, existing: DataFrame, table: Table) -> DataFra
         table: the table's entry of tables.yaml.
 
     Returns:
-        The columns of `desired` and `_action`: `insert`, `update` or `delete`, addressed by the
-        key and `_effective_from`.
+        The columns of `desired`; `_action`: `insert`, `update` or `delete`, addressed by the key
+        and `_effective_from`; `_closed_at` (the `_effective_to` that the addressed row has).
     """
     address = [*table.primary_key, "_effective_from"]
     technical = (*address, "_is_held", "_is_refreshed")
@@ -495,5 +498,12 @@ def difference(desired: DataFrame, existing: DataFrame, table: Table) -> DataFra
                 for name in (*address, *content)
             ],
             "_action",
+            F.col("_found")["_effective_to"].alias("_closed_at"),
         )
     )
+
+
+def earliest_closed(changes: DataFrame) -> str | None:
+    """Find when the oldest closed row ended that changes address: ISO 8601 in UTC, else None."""
+    found = changes.agg(F.date_format(F.min("_closed_at"), ISO).alias("at")).first()
+    return None if found is None else found["at"]

@@ -191,6 +191,26 @@ def test_catalog_names_that_collide_are_refused(small: Pipeline) -> None:
         catalog_entries(twice)
 
 
+def findings_of(file: Path, capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
+    app.run(["validate-config", str(file), "--format", "json"])
+    found: list[dict[str, object]] = json.loads(capsys.readouterr().out)["findings"]
+    return found
+
+
+def test_what_cannot_be_compiled_is_found_by_validate_config(
+    config: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not findings_of(config, capsys)
+    monkeypatch.setattr("cdcctl.compile.dms.MAX_MAPPING_BYTES", 500)
+    (found,) = findings_of(config, capsys)
+    assert (found["code"], found["severity"]) == ("CFG050", "error")
+    assert "DMS takes 500: split the tables over two stacks" in str(found["message"])
+    monkeypatch.undo()
+    config.write_text(CONFIG.replace("name: legs", "name: vehicles_quarantine"))
+    (found,) = findings_of(config, capsys)
+    assert "would be both refused rows of vehicles and history of" in str(found["message"])
+
+
 def test_the_checked_in_files_are_current(capsys: pytest.CaptureFixture[str]) -> None:
     config = str(ROOT / "config" / "tables.yaml")
     assert app.run(["compile", "-c", config, "--out", str(GOLDEN), "--check"]) == 0
