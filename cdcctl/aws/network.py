@@ -27,7 +27,11 @@ def delete_interface(aws: Aws, interface: str) -> bool:
     try:
         aws.call("ec2", "delete_network_interface", NetworkInterfaceId=interface)
     except AwsError as error:
-        if error.aws_code in {"InvalidNetworkInterfaceID.NotFound", "InvalidParameterValue"}:
+        if error.aws_code in {
+            "InvalidNetworkInterfaceID.NotFound",
+            "InvalidNetworkInterface.InUse",
+            "InvalidParameterValue",
+        }:
             return False
         raise
     return True

@@ -32,6 +32,14 @@ def teardown(
     disable_protection: Annotated[
         bool, typer.Option("--disable-protection", help="Also a stack with termination protection.")
     ] = False,
+    final_snapshot: Annotated[
+        bool | None,
+        typer.Option(
+            "--final-snapshot/--no-final-snapshot",
+            help="Whether the database leaves one; by default unless --retain none.",
+            show_default=False,
+        ),
+    ] = None,
     dry_run: DryRunOption = False,
     timeout: Annotated[
         float, typer.Option("--timeout", min=0, help="Stop waiting after SECONDS.")
@@ -66,7 +74,9 @@ def teardown(
         retain = Retain(
             typer.prompt("What stays (data, quarantine, all, none)?", default="data", err=True)
         )
-    request = TeardownRequest(choice, retain or Retain.data, disable_protection, dry_run, timeout)
+    request = TeardownRequest(
+        choice, retain or Retain.data, disable_protection, dry_run, timeout, final_snapshot
+    )
     with open_progress() as progress:
         report = remove(request, agree, progress, stack_view.say_event)
     output.write(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,13 +9,13 @@ from typing import TYPE_CHECKING
 from cdcctl.aws import cloudformation as cfn
 from cdcctl.aws import network, s3
 from cdcctl.aws.errors import AwsError
-from cdcctl.compile.template import Rendered
 from cdcctl.errors import CdcctlError, ExitCode
-from cdcctl.operations import infrastructure, run_control
+from cdcctl.operations import run_control
 from cdcctl.operations.inventory import Inventory, bucket_names, log_groups, take_inventory
 from cdcctl.operations.run_control import StepReport
 from cdcctl.operations.target import Target, TargetChoice, open_target
 from cdcctl.operations.teardown_choice import Retain
+from cdcctl.operations.teardown_keep import Keeping, keep, retained
 from cdcctl.operations.waiting import Waiting
 
 if TYPE_CHECKING:
@@ -34,11 +33,20 @@ class TeardownRequest:
     disable_protection: bool = False
     dry_run: bool = False
     timeout_seconds: float = 5400.0
+    final_snapshot: bool | None = None
+    """Whether the database leaves one; when nobody says, unless nothing at all is to stay."""
 
     @property
     def waiting(self) -> Waiting:
         """Give how long each wait may take."""
         return Waiting(self.timeout_seconds)
+
+    @property
+    def leaves_snapshot(self) -> bool:
+        """Tell whether the database leaves a snapshot."""
+        if self.final_snapshot is None:
+            return self.retain is not Retain.none
+        return self.final_snapshot
 
 
 @dataclass(frozen=True)
@@ -65,9 +73,11 @@ def teardown(
     target = open_target(request.target)
     progress.step("the inventory")
     before = take_inventory(target)
-    kept = kept_buckets(target, request.retain, before)
+    keeping = Keeping(kept_buckets(target, request.retain, before), request.leaves_snapshot)
+    kept = keeping.buckets
+    stays = (*kept, *(_snapshots(before) if keeping.final_snapshot else ()))
     if before.is_empty or request.dry_run:
-        return TeardownReport(before, (), kept, ())
+        return TeardownReport(before, (), stays, ())
     if before.is_protected and not request.disable_protection:
         raise CdcctlError(
             "TDN002",
@@ -76,7 +86,7 @@ def teardown(
             fix=f"cdcctl teardown --stack {target.stack} --disable-protection",
             exit_code=ExitCode.CONFIRM,
         )
-    agree(before, kept)
+    agree(before, stays)
     waiting = request.waiting
     steps = [
         run_control.stop_glue(target, waiting, progress),
@@ -92,14 +102,17 @@ def teardown(
             )
     if target.stack in before.stacks:
         _unprotect_database(target)
-        _keep(target, kept, waiting, progress, seen)
+        keep(target, target.stack, keeping, waiting, progress, seen)
         _empty(target, kept, progress)
-        steps.append(_delete(target, target.stack, kept, waiting, progress, seen))
+        steps.append(_delete(target, target.stack, keeping, waiting, progress, seen))
     if target.names.bootstrap_stack in before.stacks:
+        keep(target, target.names.bootstrap_stack, keeping, waiting, progress, seen)
         _empty(target, kept, progress)
-        steps.append(_delete(target, target.names.bootstrap_stack, kept, waiting, progress, seen))
+        steps.append(
+            _delete(target, target.names.bootstrap_stack, keeping, waiting, progress, seen)
+        )
     steps.append(_sweep(target, kept, progress))
-    return TeardownReport(before, tuple(steps), kept, remaining(target, kept))
+    return TeardownReport(before, tuple(steps), stays, remaining(target, kept))
 
 
 def kept_buckets(target: Target, retain: Retain, before: Inventory) -> tuple[str, ...]:
@@ -112,6 +125,10 @@ def kept_buckets(target: Target, retain: Retain, before: Inventory) -> tuple[str
         Retain.none: set(),
     }[retain]
     return tuple(each.name for each in before.buckets if each.name in wanted)
+
+
+def _snapshots(before: Inventory) -> tuple[str, ...]:
+    return tuple(f"a last snapshot of {name}, and its key" for name in before.databases if name)
 
 
 def remaining(target: Target, kept: tuple[str, ...]) -> tuple[str, ...]:
@@ -163,7 +180,7 @@ def _empty(target: Target, kept: tuple[str, ...], progress: Progress) -> None:
 def _delete(
     target: Target,
     stack: str,
-    kept: tuple[str, ...],
+    keeping: Keeping,
     waiting: Waiting,
     progress: Progress,
     seen: Callable[[cfn.StackEvent], None],
@@ -177,12 +194,14 @@ def _delete(
     groups = _security_groups(target, stack_id)
     for attempt in range(1, _ATTEMPTS + 1):
         if state.status != "DELETE_IN_PROGRESS":
-            cfn.delete_stack(target.aws, stack_id)
+            has_failed = state.status == "DELETE_FAILED"
+            stays = retained(target, stack_id, keeping) if has_failed else []
+            cfn.delete_stack(target.aws, stack_id, **({"RetainResources": stays} if stays else {}))
         progress.step(f"deleting {stack}" + (f", attempt {attempt}" if attempt > 1 else ""))
         final = _deleted(target, stack_id, groups, waiting, seen)
         if final is None:
             return StepReport(f"stack {stack}", "done", "deleted")
-        _empty(target, kept, progress)
+        _empty(target, keeping.buckets, progress)
         state = final
     raise _stuck(target, stack, stack_id)
 
@@ -230,54 +249,6 @@ def _security_groups(target: Target, stack_id: str) -> list[str]:
         for each in cfn.resources(target.aws, stack_id)
         if each["ResourceType"] == "AWS::EC2::SecurityGroup" and each.get("PhysicalResourceId")
     ]
-
-
-def _keep(
-    target: Target,
-    kept: tuple[str, ...],
-    waiting: Waiting,
-    progress: Progress,
-    seen: Callable[[cfn.StackEvent], None],
-) -> None:
-    """Mark what stays in the stack's template: kept buckets, and the key their objects are under.
-
-    CloudFormation takes a deletion policy only together with another change: the metadata.
-    """
-    state = cfn.find_stack(target.aws, target.stack)
-    if not kept or state is None or not state.status.endswith("_COMPLETE"):
-        return
-    answer = target.aws.call("cloudformation", "get_template", StackName=target.stack)
-    body = answer["TemplateBody"]
-    document = json.loads(body) if isinstance(body, str) else json.loads(json.dumps(body))
-    ids = {
-        each["LogicalResourceId"]
-        for each in cfn.resources(target.aws, target.stack)
-        if each.get("PhysicalResourceId") in kept
-    }
-    if not ids:
-        return
-    for logical_id in (*ids, "DataKey"):
-        resource = document["Resources"].get(logical_id)
-        if resource is not None:
-            resource["DeletionPolicy"] = "Retain"
-            resource["Metadata"] = {**resource.get("Metadata", {}), "retained": True}
-    rendered = Rendered("the deployed template", json.dumps(document), {})
-    bucket = target.names.assets_bucket
-    key = f"templates/{rendered.sha}.json"
-    s3.put_missing(target.aws, bucket, key, rendered.body.encode())
-    change_set = cfn.create_change_set(
-        target.aws,
-        target.stack,
-        {"TemplateURL": f"https://{bucket}.s3.{target.aws.region}.amazonaws.com/{key}"},
-        state.parameters,
-        is_new=False,
-        Capabilities=["CAPABILITY_IAM"],
-    )
-    if change_set.is_empty:
-        cfn.delete_change_set(target.aws, change_set)
-        return
-    progress.step(f"keeping {', '.join(kept)}")
-    infrastructure.carry_out(target, target.stack, change_set, rendered, waiting, progress, seen)
 
 
 def _sweep(target: Target, kept: tuple[str, ...], progress: Progress) -> StepReport:

@@ -51,6 +51,7 @@ def test_nothing_is_left_and_a_second_run_has_nothing_to_do(cdcctl: Run, fake_aw
     assert report["left"] == []
     assert len(report["inventory"]["buckets"]) == 4
     assert buckets(fake_aws) == set()
+    assert "Enabled" not in data_key_states(fake_aws)
     again = removed(cdcctl, "--retain", "none")
     assert again["steps"] == []
     assert again["inventory"]["stacks"] == []
@@ -66,6 +67,36 @@ def test_data_stays_unless_it_is_to_go(cdcctl: Run, fake_aws: FakeAws) -> None:
     assert buckets(fake_aws) == {delta, f"demo-quarantine-{fake_aws.account}"}
     kept = fake_aws.client("s3").list_objects_v2(Bucket=delta)
     assert kept["KeyCount"] == 2
+
+
+def data_key_states(fake_aws: FakeAws) -> list[str]:
+    kms = fake_aws.client("kms")
+    keys = [
+        kms.describe_key(KeyId=each["KeyId"])["KeyMetadata"] for each in kms.list_keys()["Keys"]
+    ]
+    return sorted(key["KeyState"] for key in keys if "lake," in key["Description"])
+
+
+def test_a_snapshot_that_stays_keeps_its_key(cdcctl: Run, fake_aws: FakeAws) -> None:
+    deploy(cdcctl)
+    assert data_key_states(fake_aws) == ["Enabled"]
+    report = removed(cdcctl, "--retain", "none", "--final-snapshot")
+    assert report["left"] == []
+    assert [stays for stays in report["kept"] if "a last snapshot of" in stays]
+    assert data_key_states(fake_aws) == ["Enabled"]
+
+
+def test_all_buckets_can_stay_though_both_stacks_go(cdcctl: Run, fake_aws: FakeAws) -> None:
+    deploy(cdcctl)
+    kinds = ("delta", "quarantine", "assets", "access-logs")
+    for kind in kinds:
+        fill(fake_aws, f"demo-{kind}-{fake_aws.account}")
+    report = removed(cdcctl, "--retain", "all", "--no-final-snapshot")
+    assert report["left"] == []
+    assert not [stays for stays in report["kept"] if "snapshot" in stays]
+    assert buckets(fake_aws) == {f"demo-{kind}-{fake_aws.account}" for kind in kinds}
+    code, out, _ = cdcctl("teardown", "--dry-run", "-o", "json")
+    assert (code, json.loads(out)["data"]["inventory"]["stacks"]) == (0, [])
 
 
 @pytest.mark.slow
