@@ -87,12 +87,24 @@ def artefacts_of(
         ) from error
 
 
-def why_not_compiled(pipeline: Pipeline) -> str | None:
+def why_not_compiled(pipeline: Pipeline, *, parses_sql: bool) -> str | None:
     """Compile in memory what depends on the tables, and tell why PostgreSQL or AWS would refuse."""
     try:
         _built(pipeline, tuple(kind for kind in _BUILDERS if kind is not CompileFormat.cfn))
     except ValueError as error:
         return str(error)
+    return _sql_fault(ddl_script(pipeline)) if parses_sql else None
+
+
+def _sql_fault(script: str) -> str | None:
+    # Loading the parser takes half as long as the whole command may.
+    import sqlglot
+    from sqlglot.errors import SqlglotError
+
+    try:
+        sqlglot.parse(script, read="postgres")
+    except SqlglotError as error:
+        return f"the DDL is not SQL that PostgreSQL reads: {error}"
     return None
 
 

@@ -23,7 +23,7 @@ class ValidateRequest:
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
     strict: bool = False
-    """Warnings are errors, and comments silence nothing."""
+    """Warnings are errors, comments silence nothing, and the SQL it compiles to is parsed."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def validate_config(request: ValidateRequest) -> ValidateReport:
     loaded = load_bytes(data, name, heed_comments=not request.strict)
     findings = [
         finding
-        for finding in (*loaded.findings, *_of_what_it_compiles_to(loaded, name))
+        for finding in (*loaded.findings, *_of_what_it_compiles_to(loaded, name, request.strict))
         if (not select or finding.code.startswith(select)) and not finding.code.startswith(ignore)
     ]
     if request.strict:
@@ -61,8 +61,10 @@ def validate_config(request: ValidateRequest) -> ValidateReport:
     return ValidateReport(name, loaded.text, tuple(findings), tables)
 
 
-def _of_what_it_compiles_to(loaded: Loaded, file: str) -> Iterator[Finding]:
-    refused = why_not_compiled(loaded.pipeline) if loaded.pipeline is not None else None
+def _of_what_it_compiles_to(loaded: Loaded, file: str, is_strict: bool) -> Iterator[Finding]:
+    if loaded.pipeline is None:
+        return
+    refused = why_not_compiled(loaded.pipeline, parses_sql=is_strict)
     if refused is not None:
         yield Finding("CFG050", "error", f"it cannot be compiled: {refused}", file, None, None)
 

@@ -191,8 +191,10 @@ def test_catalog_names_that_collide_are_refused(small: Pipeline) -> None:
         catalog_entries(twice)
 
 
-def findings_of(file: Path, capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
-    app.run(["validate-config", str(file), "--format", "json"])
+def findings_of(
+    file: Path, capsys: pytest.CaptureFixture[str], *options: str
+) -> list[dict[str, object]]:
+    app.run(["validate-config", str(file), "--format", "json", *options])
     found: list[dict[str, object]] = json.loads(capsys.readouterr().out)["findings"]
     return found
 
@@ -209,6 +211,17 @@ def test_what_cannot_be_compiled_is_found_by_validate_config(
     config.write_text(CONFIG.replace("name: legs", "name: vehicles_quarantine"))
     (found,) = findings_of(config, capsys)
     assert "would be both refused rows of vehicles and history of" in str(found["message"])
+
+
+def test_a_strict_check_reads_the_sql_as_postgresql_does(
+    config: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not [each for each in findings_of(config, capsys, "--strict") if "SQL" in str(each)]
+    monkeypatch.setattr(
+        "cdcctl.operations.compile_config.ddl_script", lambda _: 'CREATE TABLE "a" ("id" bigint,,'
+    )
+    assert not findings_of(config, capsys)
+    assert "is not SQL that PostgreSQL reads" in str(findings_of(config, capsys, "--strict"))
 
 
 def test_the_checked_in_files_are_current(capsys: pytest.CaptureFixture[str]) -> None:
