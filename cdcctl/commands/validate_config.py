@@ -58,7 +58,7 @@ def validate(
     ] = None,
     strict: Annotated[
         bool,
-        typer.Option("--strict", help="Warnings are errors, comments silence nothing, SQL is parsed."),
+        typer.Option("--strict", help="Warnings are errors, no comment silences, SQL is parsed."),
     ] = False,
 ) -> None:
     """Check a tables.yaml, without any network: YAML, shape and meaning."""
