@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
+from typing import Annotated, Any
 
 import typer
 
@@ -19,6 +20,10 @@ app = typer.Typer()
 @app.command(epilog="Example: cdcctl deploy --stack demo --email ops@example.com")
 @with_deploy_request
 def deploy(
+    detach: Annotated[
+        bool,
+        typer.Option("--detach", help="Come back while AWS works; run again to do the rest."),
+    ] = False,
     yes: YesOption = False,
     output_format: OutputOption = OutputFormat.table,
     *,
@@ -45,7 +50,7 @@ def deploy(
     try:
         with open_progress() as progress:
             report = deploy_pipeline(
-                request,
+                replace(request, detach=detach),
                 agree,
                 progress,
                 view.write_event if is_stream else view.say_event,

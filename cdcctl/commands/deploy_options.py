@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -18,6 +19,14 @@ from cdcctl.commands.options import (
 )
 from cdcctl.commands.stack_options import with_shared_options
 from cdcctl.operations.target import TargetChoice
+
+
+class OnFailure(StrEnum):
+    """What becomes of a stack that cannot be created."""
+
+    rollback = "rollback"
+    keep = "keep"
+    delete = "delete"
 
 
 def with_deploy_request(command: Callable[..., None]) -> Callable[..., None]:
@@ -47,6 +56,20 @@ def _request(
     allow_breaking: Annotated[
         bool, typer.Option("--allow-breaking", help="Go on where the config breaks with history.")
     ] = False,
+    start: Annotated[
+        bool, typer.Option("--start/--no-start", help="Whether DMS and the job run afterwards.")
+    ] = True,
+    tag: Annotated[
+        list[str] | None,
+        typer.Option("--tag", metavar="K=V", help="On all that the stack makes; repeatable."),
+    ] = None,
+    role_arn: Annotated[
+        str | None, typer.Option("--role-arn", help="The role that CloudFormation takes.")
+    ] = None,
+    on_failure: Annotated[
+        OnFailure | None,
+        typer.Option("--on-failure", help="What becomes of a stack that cannot be created."),
+    ] = None,
     wait_timeout: Annotated[
         str, typer.Option("--wait-timeout", metavar="SPAN", help="How long each wait may take.")
     ] = "90m",
@@ -58,12 +81,13 @@ def _request(
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> object:
     from cdcctl.operations.deploy import STEPS, DeployRequest
+    from cdcctl.operations.infrastructure import StackOptions
 
     parameters = dict(_pair(text) for text in param or ())
     if email is not None:
         parameters["AlertEmail"] = email
     wanted = _steps(only, "--only", STEPS) or STEPS
-    left = _steps(skip, "--skip", STEPS)
+    left = (*_steps(skip, "--skip", STEPS), *(() if start else ("start",)))
     return DeployRequest(
         config=config,
         target=TargetChoice(stack, region, profile, expected_account),
@@ -72,6 +96,11 @@ def _request(
         artifacts=artifacts,
         allow_replace=tuple(allow_replace or ()),
         allow_breaking=allow_breaking,
+        options=StackOptions(
+            dict(_tag(text) for text in tag or ()),
+            role_arn,
+            on_failure.value if on_failure is not None else None,
+        ),
         timeout_seconds=_seconds(wait_timeout),
     )
 
@@ -83,6 +112,16 @@ def _pair(text: str) -> tuple[str, str]:
     if not equals or name not in KEPT:
         raise typer.BadParameter(
             f"`{text}` is not one of {', '.join(KEPT)} with a value", param_hint="--param"
+        )
+    return name, value
+
+
+def _tag(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name or name.lower().startswith("aws:"):
+        raise typer.BadParameter(
+            f"`{text}` is not NAME=VALUE (names beginning with aws: are AWS's own)",
+            param_hint="--tag",
         )
     return name, value
 

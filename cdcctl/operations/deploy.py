@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from cdcctl.ui.progress import Progress
 
 STEPS = ("infra", "code", "db", "topics", "catalog", "start")
+BEGUN = "begun"
+"""The status of a step that AWS goes on with after the command has ended."""
 _LOCK_KEY = "locks/deploy.json"
 _LOCK_LIFETIME = timedelta(hours=2)
 
@@ -48,6 +50,9 @@ class DeployRequest:
     artifacts: Path | None = None
     allow_replace: tuple[str, ...] = ()
     allow_breaking: bool = False
+    options: infrastructure.StackOptions = field(default_factory=infrastructure.StackOptions)
+    detach: bool = False
+    """Let CloudFormation work, and come back at once; the rest is done when it is run again."""
     timeout_seconds: float = 5400.0
     interval_seconds: float = 5.0
 
@@ -89,7 +94,12 @@ class DeployReport:
     @property
     def changed(self) -> bool:
         """Tell whether a step changed something."""
-        return any(step.status == "done" for step in self.steps)
+        return any(step.status in {"done", BEGUN} for step in self.steps)
+
+    @property
+    def is_detached(self) -> bool:
+        """Tell whether AWS goes on with a step."""
+        return any(step.status == BEGUN for step in self.steps)
 
 
 Confirm = Callable[[Plan], None]
@@ -99,10 +109,12 @@ def plan_deploy(request: DeployRequest, progress: Progress, seen: infrastructure
     """Say what a deploy would do; nothing of the pipeline is changed."""
     config, target = load_config(request.config), open_target(request.target)
     packed = package(config, request.artifacts, progress)
-    infrastructure.ensure_bootstrap(target, request.waiting, progress, seen)
+    infrastructure.ensure_bootstrap(target, request.waiting, progress, seen, request.options)
     upload(packed, target, progress)
     infrastructure.refuse_remains(target)
-    change = infrastructure.prepare(target, packed, request.parameters, request.waiting)
+    change = infrastructure.prepare(
+        target, packed, request.parameters, request.waiting, request.options
+    )
     plan = _plan(request, target, packed, change, config)
     infrastructure.discard(change, target)
     return plan
@@ -126,13 +138,15 @@ def deploy_pipeline(
         done.append(step)
         report_step(step)
 
-    changed = infrastructure.ensure_bootstrap(target, waiting, progress, seen)
+    changed = infrastructure.ensure_bootstrap(target, waiting, progress, seen, request.options)
     finish(StepReport("assets bucket", _word(changed), target.names.assets_bucket))
     sent = upload(packed, target, progress)
     finish(StepReport("upload", _word(sent > 0), f"{sent} objects, code {packed.code_hash}"))
     with _locked(target):
         if {"infra", "code"} & set(request.steps):
             finish(_infra(request, target, packed, config, confirm, progress, seen))
+            if done[-1].status == BEGUN:
+                return DeployReport(target.stack, packed.code_hash, packed.config_hash, tuple(done))
         run_control.require_stack(target)
         for step in _beside_the_stack(request, target, packed, config, progress):
             finish(step())
@@ -149,7 +163,9 @@ def _infra(
     seen: infrastructure.Observe,
 ) -> StepReport:
     progress.step("the change set")
-    change = infrastructure.prepare(target, packed, request.parameters, request.waiting)
+    change = infrastructure.prepare(
+        target, packed, request.parameters, request.waiting, request.options
+    )
     plan = _plan(request, target, packed, change, config)
     try:
         _refuse(plan, request)
@@ -158,8 +174,11 @@ def _infra(
     except BaseException:
         infrastructure.discard(change, target)
         raise
-    changed = infrastructure.apply(change, target, packed.template, request.waiting, progress, seen)
     count = len(change.change_set.changes)
+    if request.detach and not change.change_set.is_empty:
+        infrastructure.begin(change, target)
+        return StepReport("stack", BEGUN, f"{count} changes; AWS goes on with them")
+    changed = infrastructure.apply(change, target, packed.template, request.waiting, progress, seen)
     return StepReport("stack", _word(changed), f"{count} changes" if changed else "")
 
 

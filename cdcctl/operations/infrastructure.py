@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from cdcctl.aws import cloudformation as cfn
@@ -31,6 +31,8 @@ STATEFUL = frozenset(
 """Types whose replacement loses data or the place in the stream."""
 KEPT = ("Profile", "AlertEmail", "AvailabilityZones")
 """Parameters that stay as they are until the operator gives others."""
+ON_FAILURE = {"rollback": "ROLLBACK", "keep": "DO_NOTHING", "delete": "DELETE"}
+"""What becomes of a stack whose creation fails, in the words of the command line and of AWS."""
 _CANCELLED = ("cancelled", "The following resource(s) failed")
 _GONE_FIRST = frozenset(("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED"))
 
@@ -61,7 +63,36 @@ class InfraChange:
 Observe = Callable[[cfn.StackEvent], None]
 
 
-def ensure_bootstrap(target: Target, waiting: Waiting, progress: Progress, seen: Observe) -> bool:
+@dataclass(frozen=True)
+class StackOptions:
+    """How CloudFormation is to work on both stacks; what is left out stays as it is."""
+
+    tags: Mapping[str, str] = field(default_factory=dict)
+    role_arn: str | None = None
+    """The role that CloudFormation takes."""
+    on_failure: str | None = None
+    """A key of ON_FAILURE."""
+
+    def of_change_set(self, *, is_new: bool) -> dict[str, Any]:
+        """Give the arguments of CreateChangeSet."""
+        given: dict[str, Any] = {}
+        if self.tags:
+            given["Tags"] = [{"Key": key, "Value": value} for key, value in self.tags.items()]
+        if self.role_arn is not None:
+            given["RoleARN"] = self.role_arn
+        # Only a creation can end in the deletion of the stack.
+        if self.on_failure is not None and (is_new or self.on_failure != "delete"):
+            given["OnStackFailure"] = ON_FAILURE[self.on_failure]
+        return given
+
+
+def ensure_bootstrap(
+    target: Target,
+    waiting: Waiting,
+    progress: Progress,
+    seen: Observe,
+    options: StackOptions | None = None,
+) -> bool:
     """Make or update the stack of the assets bucket; tell whether something changed."""
     name = target.names.bootstrap_stack
     state = attached(target, name, waiting, progress, seen)
@@ -71,6 +102,7 @@ def ensure_bootstrap(target: Target, waiting: Waiting, progress: Progress, seen:
     held = state.parameters.get("CreateDmsVpcRole") if state is not None else None
     rendered = render_bootstrap()
     progress.step("the assets bucket")
+    is_new = state is None or state.status == cfn.REVIEWED
     change_set = cfn.create_change_set(
         target.aws,
         name,
@@ -79,8 +111,9 @@ def ensure_bootstrap(target: Target, waiting: Waiting, progress: Progress, seen:
             "PipelineStack": target.stack,
             "CreateDmsVpcRole": held or ("false" if _has_dms_role(target) else "true"),
         },
-        is_new=state is None or state.status == cfn.REVIEWED,
+        is_new=is_new,
         Capabilities=["CAPABILITY_NAMED_IAM"],
+        **(options or StackOptions()).of_change_set(is_new=is_new),
     )
     if change_set.is_empty:
         cfn.delete_change_set(target.aws, change_set)
@@ -90,7 +123,11 @@ def ensure_bootstrap(target: Target, waiting: Waiting, progress: Progress, seen:
 
 
 def prepare(
-    target: Target, package: Package, parameters: Mapping[str, str], waiting: Waiting
+    target: Target,
+    package: Package,
+    parameters: Mapping[str, str],
+    waiting: Waiting,
+    options: StackOptions,
 ) -> InfraChange:
     """Make the change set of the pipeline's stack; a stack whose creation failed goes first."""
     state = cfn.find_stack(target.aws, target.stack)
@@ -118,6 +155,7 @@ def prepare(
         },
         is_new=is_new,
         Capabilities=["CAPABILITY_IAM"],
+        **options.of_change_set(is_new=is_new),
     )
     return InfraChange(change_set, is_new)
 
@@ -151,6 +189,19 @@ def apply(
         if stopped:
             run_control.start_dms(target, waiting, progress)
     return True
+
+
+def begin(change: InfraChange, target: Target) -> None:
+    """Let CloudFormation carry a change set out, and do not wait; raise when that must not be."""
+    if change.touches_task:
+        discard(change, target)
+        raise CdcctlError(
+            "CFN033",
+            "this change cannot be left alone",
+            why="DMS must stand while its task is changed, and be started again afterwards",
+            fix=f"cdcctl deploy --stack {target.stack}   without --detach",
+        )
+    cfn.execute_change_set(target.aws, change.change_set)
 
 
 def carry_out(

@@ -23,7 +23,7 @@ _DRAIN_SECONDS = 180.0
 
 @dataclass(frozen=True)
 class StepReport:
-    """What one step found or did; `status` is done, unchanged or skipped."""
+    """What one step found or did; `status` is done, begun, unchanged or skipped."""
 
     step: str
     status: str

@@ -147,6 +147,10 @@ def show_deploy(report: DeployReport) -> None:
         tables.show(Text.assemble(mark, f"{step.step}: {step.status}", (detail, "dim")))
     if not report.changed:
         tables.show("nothing had to change")
+    if report.is_detached:
+        again = f"cdcctl deploy --stack {report.stack}   attaches to it and does the rest"
+        tables.show(Text(f"next: {again}", style="bold"))
+        return
     tables.show(Text(f"next: cdcctl status --stack {report.stack}", style="bold"))
 
 

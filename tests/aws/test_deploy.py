@@ -15,6 +15,7 @@ import jsonschema
 import pytest
 
 from cdcctl.errors import ExitCode
+from cdcctl.operations.infrastructure import StackOptions
 from cdcctl.ui.output import schema_of
 from tests.fakeaws.fixture import FakeAws
 
@@ -54,6 +55,49 @@ def test_a_first_deploy_makes_everything_and_the_second_changes_nothing(
     operations = [operation for _, operation in fake_aws.calls()[before:]]
     for mutation in ("ExecuteChangeSet", "StartJobRun", "StartReplicationTask", "ModifyEndpoint"):
         assert mutation not in operations
+
+
+def test_a_detached_deploy_is_gone_on_with(cdcctl: Run, fake_aws: FakeAws) -> None:
+    begun = deployed(cdcctl, "--detach", "--tag", "team=fleet", "--tag", "cost=42")
+    assert statuses(begun)["stack"] == "begun"
+    assert begun["changed"]
+    assert "start dms" not in statuses(begun)
+    rest = statuses(deployed(cdcctl, "--no-start"))
+    assert rest["sync-catalog"] == "done"
+    assert "start dms" not in rest
+    (stack,) = fake_aws.client("cloudformation").describe_stacks(StackName="demo")["Stacks"]
+    assert stack["StackStatus"] == "CREATE_COMPLETE"
+    assert {tag["Key"]: tag["Value"] for tag in stack["Tags"]} == {"team": "fleet", "cost": "42"}
+    assert statuses(deployed(cdcctl, "--detach"))["start dms"] == "done"
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--tag", "team"), "`team` is not NAME=VALUE"),
+        (("--tag", "aws:x=1"), "AWS's own"),
+        (("--on-failure", "explode"), "'rollback', 'keep', 'delete'"),
+    ],
+)
+def test_options_that_mean_nothing(words: tuple[str, ...], told: str, cdcctl: Run) -> None:
+    code, _, err = cdcctl("deploy", *words)
+    assert code == ExitCode.USAGE
+    assert told in err
+
+
+def test_what_cloudformation_is_told() -> None:
+    options = StackOptions({"team": "fleet"}, "arn:aws:iam::1:role/cfn", "delete")
+    tags = [{"Key": "team", "Value": "fleet"}]
+    assert options.of_change_set(is_new=True) == {
+        "Tags": tags,
+        "RoleARN": "arn:aws:iam::1:role/cfn",
+        "OnStackFailure": "DELETE",
+    }
+    assert "OnStackFailure" not in options.of_change_set(is_new=False)
+    assert StackOptions(on_failure="keep").of_change_set(is_new=False) == {
+        "OnStackFailure": "DO_NOTHING"
+    }
+    assert not StackOptions().of_change_set(is_new=True)
 
 
 def test_what_cloudformation_cannot_set_is_set(cdcctl: Run, fake_aws: FakeAws) -> None:

@@ -68,7 +68,9 @@ def main() -> None:
     spark = session.start(
         "benchmarks", jars=",".join(map(str, spark_jars(SilentProgress()))), local_cores=2
     )
-    print(f"{'case':18} {'batch s':>8} {'floor s':>8} {'x floor':>8} {'rows/s':>8}  steps")
+    print(
+        f"{'case':18} {'batch s':>8} {'floor s':>8} {'x floor':>8} {'rows/s':>8}  steps", flush=True
+    )
     for name in asked.cases or known:
         folder = Path(tempfile.mkdtemp(prefix="cdcctl-bench-"))
         try:
@@ -104,7 +106,9 @@ def _run(spark: SparkSession, name: str, case: Case, repeat: int, folder: Path) 
         for step in ("fold", *_STEPS)
     )
     rate = case.mix.rows / batch
-    print(f"{name:18} {batch:8.2f} {floor:8.2f} {batch / floor:8.2f} {rate:8.0f}  {spent}")
+    print(
+        f"{name:18} {batch:8.2f} {floor:8.2f} {batch / floor:8.2f} {rate:8.0f}  {spent}", flush=True
+    )
 
 
 def _time(made: Bench, step: str, into: dict[str, float]) -> None:
