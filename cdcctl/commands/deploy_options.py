@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -18,15 +17,8 @@ from cdcctl.commands.options import (
     StackOption,
 )
 from cdcctl.commands.stack_options import with_shared_options
+from cdcctl.operations.deploy_choice import OnFailure
 from cdcctl.operations.target import TargetChoice
-
-
-class OnFailure(StrEnum):
-    """What becomes of a stack that cannot be created."""
-
-    rollback = "rollback"
-    keep = "keep"
-    delete = "delete"
 
 
 def with_deploy_request(command: Callable[..., None]) -> Callable[..., None]:
@@ -96,11 +88,7 @@ def _request(
         artifacts=artifacts,
         allow_replace=tuple(allow_replace or ()),
         allow_breaking=allow_breaking,
-        options=StackOptions(
-            dict(_tag(text) for text in tag or ()),
-            role_arn,
-            on_failure.value if on_failure is not None else None,
-        ),
+        options=StackOptions(dict(_tag(text) for text in tag or ()), role_arn, on_failure),
         timeout_seconds=_seconds(wait_timeout),
     )
 

@@ -169,6 +169,13 @@ def _infra(
     plan = _plan(request, target, packed, change, config)
     try:
         _refuse(plan, request)
+        if request.detach and change.touches_task:
+            raise CdcctlError(
+                "CFN033",
+                "this change cannot be left alone",
+                why="DMS must stand while its task is changed, and be started again afterwards",
+                fix=f"cdcctl deploy --stack {target.stack}   without --detach",
+            )
         if not plan.is_empty:
             confirm(plan)
     except BaseException:
@@ -176,7 +183,7 @@ def _infra(
         raise
     count = len(change.change_set.changes)
     if request.detach and not change.change_set.is_empty:
-        infrastructure.begin(change, target)
+        cfn.execute_change_set(target.aws, change.change_set)
         return StepReport("stack", BEGUN, f"{count} changes; AWS goes on with them")
     changed = infrastructure.apply(change, target, packed.template, request.waiting, progress, seen)
     return StepReport("stack", _word(changed), f"{count} changes" if changed else "")

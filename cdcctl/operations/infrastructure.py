@@ -12,6 +12,7 @@ from cdcctl.aws.errors import AwsError
 from cdcctl.compile.template import Rendered, render_bootstrap
 from cdcctl.errors import CdcctlError
 from cdcctl.operations import run_control
+from cdcctl.operations.deploy_choice import OnFailure
 from cdcctl.operations.package import Package
 from cdcctl.operations.target import Target
 from cdcctl.operations.waiting import Waiting
@@ -31,8 +32,11 @@ STATEFUL = frozenset(
 """Types whose replacement loses data or the place in the stream."""
 KEPT = ("Profile", "AlertEmail", "AvailabilityZones")
 """Parameters that stay as they are until the operator gives others."""
-ON_FAILURE = {"rollback": "ROLLBACK", "keep": "DO_NOTHING", "delete": "DELETE"}
-"""What becomes of a stack whose creation fails, in the words of the command line and of AWS."""
+_ON_FAILURE = {
+    OnFailure.rollback: "ROLLBACK",
+    OnFailure.keep: "DO_NOTHING",
+    OnFailure.delete: "DELETE",
+}
 _CANCELLED = ("cancelled", "The following resource(s) failed")
 _GONE_FIRST = frozenset(("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED"))
 
@@ -70,8 +74,7 @@ class StackOptions:
     tags: Mapping[str, str] = field(default_factory=dict)
     role_arn: str | None = None
     """The role that CloudFormation takes."""
-    on_failure: str | None = None
-    """A key of ON_FAILURE."""
+    on_failure: OnFailure | None = None
 
     def of_change_set(self, *, is_new: bool) -> dict[str, Any]:
         """Give the arguments of CreateChangeSet."""
@@ -81,8 +84,8 @@ class StackOptions:
         if self.role_arn is not None:
             given["RoleARN"] = self.role_arn
         # Only a creation can end in the deletion of the stack.
-        if self.on_failure is not None and (is_new or self.on_failure != "delete"):
-            given["OnStackFailure"] = ON_FAILURE[self.on_failure]
+        if self.on_failure is not None and (is_new or self.on_failure is not OnFailure.delete):
+            given["OnStackFailure"] = _ON_FAILURE[self.on_failure]
         return given
 
 
@@ -91,7 +94,7 @@ def ensure_bootstrap(
     waiting: Waiting,
     progress: Progress,
     seen: Observe,
-    options: StackOptions | None = None,
+    options: StackOptions,
 ) -> bool:
     """Make or update the stack of the assets bucket; tell whether something changed."""
     name = target.names.bootstrap_stack
@@ -113,7 +116,7 @@ def ensure_bootstrap(
         },
         is_new=is_new,
         Capabilities=["CAPABILITY_NAMED_IAM"],
-        **(options or StackOptions()).of_change_set(is_new=is_new),
+        **options.of_change_set(is_new=is_new),
     )
     if change_set.is_empty:
         cfn.delete_change_set(target.aws, change_set)
@@ -189,19 +192,6 @@ def apply(
         if stopped:
             run_control.start_dms(target, waiting, progress)
     return True
-
-
-def begin(change: InfraChange, target: Target) -> None:
-    """Let CloudFormation carry a change set out, and do not wait; raise when that must not be."""
-    if change.touches_task:
-        discard(change, target)
-        raise CdcctlError(
-            "CFN033",
-            "this change cannot be left alone",
-            why="DMS must stand while its task is changed, and be started again afterwards",
-            fix=f"cdcctl deploy --stack {target.stack}   without --detach",
-        )
-    cfn.execute_change_set(target.aws, change.change_set)
 
 
 def carry_out(

@@ -68,13 +68,14 @@ def keep(
     }
     if not changed:
         return
-    if state.status == "ROLLBACK_COMPLETE" or not state.status.endswith("_COMPLETE"):
+    obstacle = _obstacle(target, state)
+    if obstacle is not None:
         if "Retain" not in changed.values():
             return
         raise CdcctlError(
             "TDN004",
             f"nothing of the stack {stack} can be kept: it takes no change",
-            why=f"it is in state {state.status}; {', '.join(sorted(changed))} would go with it",
+            why=f"{obstacle}; {', '.join(sorted(changed))} would go with it",
             fix=f"cdcctl deploy --stack {target.stack} mends it; or let everything go: "
             f"cdcctl teardown --stack {target.stack} --retain none",
             exit_code=ExitCode.CONFIRM,
@@ -93,13 +94,23 @@ def keep(
         {"TemplateURL": f"https://{bucket}.s3.{target.aws.region}.amazonaws.com/{key}"},
         state.parameters,
         is_new=False,
-        Capabilities=["CAPABILITY_IAM"],
+        # The bootstrap stack makes a role under a name of its own.
+        Capabilities=["CAPABILITY_NAMED_IAM"],
     )
     if change_set.is_empty:
         cfn.delete_change_set(target.aws, change_set)
         return
     progress.step(f"what stays of {stack}")
     infrastructure.carry_out(target, stack, change_set, rendered, waiting, progress, seen)
+
+
+def _obstacle(target: Target, state: cfn.StackState) -> str | None:
+    """Tell why a stack takes no other template."""
+    if state.status == "ROLLBACK_COMPLETE" or not state.status.endswith("_COMPLETE"):
+        return f"it is in state {state.status}"
+    if not s3.has_bucket(target.aws, target.names.assets_bucket):
+        return f"the bucket {target.names.assets_bucket}, which templates are read from, is gone"
+    return None
 
 
 def retained(target: Target, stack_id: str, keeping: Keeping) -> list[str]:

@@ -98,7 +98,7 @@ def fold_with_past(
     if not summary.late:
         return (_in_order(entries, in_order, table, edge, chained=chained),)
     key = list(table.primary_key)
-    ledger = edge.other_entries(batch)
+    ledger = edge.other_entries(batch).select(*entries.drop("_is_new").columns)
     if summary.late > _MOST_LATE * (changes + summary.loads):
         touched = entries.select(*key).distinct()
         if chained:
@@ -106,8 +106,7 @@ def fold_with_past(
         return (_late(entries, touched, ledger, table, edge, chained=chained),)
     late = entries.filter(is_late(before, F.col("_kind") == LOAD)).select(*key).distinct()
     if chained:
-        known = ledger.select(*entries.drop("_is_new").columns)
-        late = _reachable(late, known.unionByName(entries.drop("_is_new")), table)
+        late = _reachable(late, ledger.unionByName(entries.drop("_is_new")), table)
     few = F.broadcast(late.localCheckpoint())
     prompt = entries.join(few, key, "left_anti")
     return (
@@ -154,8 +153,7 @@ def _late(
     chained: bool,
 ) -> Folded:
     key = list(table.primary_key)
-    columns = [name for name in entries.columns if name != "_is_new"]
-    past = ledger.join(touched, key, "left_semi").select(*columns)
+    past = ledger.join(touched, key, "left_semi")
     # Read once: what stood before is compared with what each entry did, and with the result.
     existing = edge.history().join(touched, key, "left_semi").localCheckpoint(eager=False)
     return _folded(entries, past, existing, Shape(), table, chained=chained)

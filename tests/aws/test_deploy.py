@@ -15,7 +15,8 @@ import jsonschema
 import pytest
 
 from cdcctl.errors import ExitCode
-from cdcctl.operations.infrastructure import StackOptions
+from cdcctl.operations.deploy_choice import OnFailure
+from cdcctl.operations.infrastructure import InfraChange, StackOptions
 from cdcctl.ui.output import schema_of
 from tests.fakeaws.fixture import FakeAws
 
@@ -71,6 +72,21 @@ def test_a_detached_deploy_is_gone_on_with(cdcctl: Run, fake_aws: FakeAws) -> No
     assert statuses(deployed(cdcctl, "--detach"))["start dms"] == "done"
 
 
+def test_a_change_that_dms_must_stand_for_is_not_left_alone(
+    cdcctl: Run, fake_aws: FakeAws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployed(cdcctl)
+    monkeypatch.setattr(InfraChange, "touches_task", property(lambda _: True))
+    before = len(fake_aws.calls())
+    words = (*NO_SERVERS, "--email", "ops@example.com")
+    code, _, err = cdcctl("deploy", "--yes", "--detach", *words)
+    assert code == ExitCode.FAILED
+    assert "CFN033" in err
+    operations = [operation for _, operation in fake_aws.calls()[before:]]
+    assert "DeleteChangeSet" in operations
+    assert "ExecuteChangeSet" not in operations
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
@@ -86,7 +102,7 @@ def test_options_that_mean_nothing(words: tuple[str, ...], told: str, cdcctl: Ru
 
 
 def test_what_cloudformation_is_told() -> None:
-    options = StackOptions({"team": "fleet"}, "arn:aws:iam::1:role/cfn", "delete")
+    options = StackOptions({"team": "fleet"}, "arn:aws:iam::1:role/cfn", OnFailure.delete)
     tags = [{"Key": "team", "Value": "fleet"}]
     assert options.of_change_set(is_new=True) == {
         "Tags": tags,
@@ -94,7 +110,7 @@ def test_what_cloudformation_is_told() -> None:
         "OnStackFailure": "DELETE",
     }
     assert "OnStackFailure" not in options.of_change_set(is_new=False)
-    assert StackOptions(on_failure="keep").of_change_set(is_new=False) == {
+    assert StackOptions(on_failure=OnFailure.keep).of_change_set(is_new=False) == {
         "OnStackFailure": "DO_NOTHING"
     }
     assert not StackOptions().of_change_set(is_new=True)

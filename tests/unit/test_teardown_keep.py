@@ -75,6 +75,29 @@ def test_a_stack_that_takes_no_change_is_not_deleted_with_what_should_stay(statu
     mark(target(status), Keeping((), final_snapshot=False))
 
 
+def test_a_stack_without_its_assets_bucket_takes_no_change_either() -> None:
+    gone = AwsError("AWS004", "there is no such bucket")
+    gone.aws_code = "404"
+    given = target("UPDATE_COMPLETE", head_bucket=gone)
+    with pytest.raises(CdcctlError, match="nothing of the stack demo can be kept") as refused:
+        mark(given, Keeping(("demo-delta-1",), final_snapshot=False))
+    assert "which templates are read from, is gone" in refused.value.why
+    mark(given, Keeping((), final_snapshot=False))
+
+
+def test_both_stacks_take_the_change_that_keeps() -> None:
+    asked: list[dict[str, Any]] = []
+
+    def refuse(given: dict[str, Any]) -> None:
+        asked.append(given)
+        raise AwsError("CFN010", "no more of this is needed")
+
+    given = target("UPDATE_COMPLETE", head_bucket={}, head_object={}, create_change_set=refuse)
+    with pytest.raises(AwsError, match="no more of this is needed"):
+        mark(given, Keeping(("demo-delta-1",), final_snapshot=True))
+    assert asked[0]["Capabilities"] == ["CAPABILITY_NAMED_IAM"]
+
+
 def test_a_deletion_that_failed_is_told_what_stays() -> None:
     given = target("DELETE_FAILED")
     keeping = Keeping(("demo-delta-1",), final_snapshot=True)
