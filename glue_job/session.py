@@ -18,6 +18,8 @@ BATCH_SETTINGS = {
     # A batch is many small plans over wide expressions: compiling each costs more than running it.
     "spark.sql.codegen.wholeStage": "false",
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    # The JVM only interprets a method of more than 8,000 bytes, however often it is called.
+    "spark.sql.codegen.hugeMethodLimit": "8000",
     # Inferring filters from expressions as wide as ours takes the planner most of its time.
     "spark.sql.constraintPropagation.enabled": "false",
     # Spark spells every plan out for its event log, again at each adaptive step.

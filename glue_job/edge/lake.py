@@ -29,8 +29,10 @@ from glue_job.contract.model import Table
 from glue_job.edge import delta
 from glue_job.edge.deequ import measure
 from glue_job.edge.delta import WriteId
+from glue_job.edge.replace import replace_rows
 from glue_job.errors import JobError
 from glue_job.pipeline.entries import linked
+from glue_job.pipeline.past import release
 from glue_job.pipeline.report import (
     Batch,
     BatchReport,
@@ -65,6 +67,7 @@ class TableLake:
         self.paths = paths
         self.table = table
         self._recorded: dict[tuple[str, int], Recorded] = {}
+        self._newest: Recorded | None = None
         self._reached = Watermark()
         self._ends: dict[tuple[str, int], int] = {}
 
@@ -148,6 +151,7 @@ class TableLake:
     def load_records(self) -> None:
         """Read what the batch log says of this table; done once when a run starts."""
         self._recorded.clear()
+        self._newest = None
         self._reached = Watermark()
         self._ends.clear()
         path = self.paths.batches
@@ -192,7 +196,11 @@ class TableLake:
 
     def newest_record(self) -> Recorded | None:
         """Give the record of the batch that was taken last."""
-        return max(self.records(), key=lambda record: record.batch.processed_at, default=None)
+        return self._newest
+
+    def rows_expected(self) -> int:
+        """Expect of a batch what the one before brought."""
+        return self._newest.consumed if self._newest is not None else 0
 
     def next_release(self, application_id: str) -> int:
         """Number the releases of the table, from 1; one that was begun keeps its number."""
@@ -204,6 +212,9 @@ class TableLake:
 
     def _remember(self, recorded: Recorded) -> None:
         self._recorded[(recorded.batch.application_id, recorded.batch.batch_id)] = recorded
+        at = recorded.batch.processed_at
+        if self._newest is None or self._newest.batch.processed_at <= at:
+            self._newest = recorded
         self._reached = self._reached.joined(recorded.watermark)
         for topic_id, partitions in recorded.offsets.items():
             for partition, (_, end) in partitions.items():
@@ -440,28 +451,26 @@ class TableLake:
         if self._other_columns:
             unknown = F.array_union("_unknown", _names(self._other_columns))
             rows = rows.withColumn("_unknown", unknown)
-        address = [
-            f"t.`{name}` = s.`{name}`" for name in (*self.table.primary_key, "_effective_from")
-        ]
-        # Delta leaves out files by their partition, else by the least and greatest value they hold.
-        address.append(
-            "t.`_is_current` = true"
+        ends = F.col("_effective_to")
+        among = (
+            F.col("_is_current")
             if closed_since is None
-            else f"(t.`_effective_to` IS NULL OR t.`_effective_to` >= TIMESTAMP '{closed_since}')"
+            else ends.isNull() | (ends >= F.lit(closed_since).cast("timestamp"))
         )
-        values: dict[str, str | Column] = {
-            f"`{name}`": F.col(f"s.`{name}`") for name in self.history_columns()
-        }
-        target = DeltaTable.forPath(self.spark, self.paths.history(self.table.name))
-        merge = (
-            target.alias("t")
-            .merge(rows.alias("s"), " AND ".join(address))
-            .whenMatchedDelete("s.`_action` = 'delete'")
-            .whenMatchedUpdate(set=values)
-            .whenNotMatchedInsert("s.`_action` != 'delete'", values=values)
-        )
-        with self._writing("history"), delta.writing(self.spark, _write_id(batch)):
-            merge.execute()
+        # Read for its addresses, again for its values, and again if a task is repeated.
+        kept = rows.select("_action", *self.history_columns()).localCheckpoint(eager=False)
+        try:
+            with self._writing("history"):
+                replace_rows(
+                    self.spark,
+                    self.paths.history(self.table.name),
+                    kept,
+                    address=(*self.table.primary_key, "_effective_from"),
+                    among=among,
+                    write=_write_id(batch),
+                )
+        finally:
+            release(kept)
 
     @contextmanager
     def _writing(self, write: str) -> Iterator[None]:

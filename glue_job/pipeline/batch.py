@@ -33,6 +33,9 @@ class BatchEdge(PastEdge, Protocol):
     def computing(self, rows: int) -> AbstractContextManager[None]:
         """Let Spark do what so many rows are worth, for as long as the context lasts."""
 
+    def rows_expected(self) -> int:
+        """Estimate how many messages a batch brings that has not been counted yet."""
+
     def watermark_before(self, batch: Batch) -> Watermark:
         """Give how far the accepted events of the other batches reach."""
 
@@ -87,15 +90,16 @@ def process_batch(
     patch = batch.release.patch if batch.release is not None else {}
     checked = _check(rows, pipeline, table, before.commit_time_seen, patch)
     try:
-        summary = summarize(checked, table, before)
-        if (
-            summary.unsequenced
-            and summary.watermark.commit_time_seen
-            and not before.commit_time_seen
-        ):
-            release(checked)
-            checked = _check(rows, pipeline, table, True, patch)
+        with edge.computing(edge.rows_expected()):
             summary = summarize(checked, table, before)
+            if (
+                summary.unsequenced
+                and summary.watermark.commit_time_seen
+                and not before.commit_time_seen
+            ):
+                release(checked)
+                checked = _check(rows, pipeline, table, True, patch)
+                summary = summarize(checked, table, before)
         with edge.computing(summary.rows):
             return _write_batch(checked, summary, before, batch, pipeline, table, edge)
     finally:

@@ -14,7 +14,7 @@ from tests.fakeaws.fixture import FakeAws
 from tests.fakeaws.real_parts import run_jobs_here, servers_of, use_servers
 from tests.local.running_stack import RunningStack, started
 
-pytestmark = [pytest.mark.aws, pytest.mark.local, pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.aws, pytest.mark.local, pytest.mark.timeout(900)]
 
 Run = Callable[..., tuple[int, str, str]]
 OTHER = Path("tests/local/tables.yaml")

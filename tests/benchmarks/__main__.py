@@ -98,7 +98,8 @@ def _run(spark: SparkSession, name: str, case: Case, repeat: int, folder: Path) 
         steps.clear()
         seconds = _seconds(lambda taken=rows: made.take(taken))  # type: ignore[misc]
         whole.append(seconds)
-        floors.append(_floor(made, rows, folder))
+        with session.compiling(made.job.spark, case.mix.rows):
+            floors.append(_floor(made, rows, folder))
         rest.append({"fold": seconds - sum(steps.values()), **steps})
     batch, floor = statistics.median(whole[1:]), statistics.median(floors[1:])
     spent = "  ".join(
