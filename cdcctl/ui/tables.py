@@ -37,10 +37,18 @@ def table(headings: Sequence[Heading], rows: Iterable[Sequence[Cell]]) -> Table:
             justify=heading.align,
             overflow="fold",
             no_wrap=not heading.is_wide,
+            min_width=len(heading.title),
             style=heading.style,
         )
     for row in rows:
         drawn.add_row(*map(drawable, row))
+    return drawn
+
+
+def facts(pairs: Iterable[tuple[str, Cell]]) -> Table:
+    """Build a table of one row each for a name and its value."""
+    drawn = table((Heading("", style="dim"), Heading("", is_wide=True)), pairs)
+    drawn.show_header = False
     return drawn
 
 
