@@ -40,6 +40,7 @@ class Entry:
 COMMANDS = (
     Entry("demo", "Start", "the whole pipeline here, with data and a proof"),
     Entry("doctor", "Start", "is the machine or account fit for it"),
+    Entry("init", "Config", "a first tables.yaml, also from a database"),
     Entry("validate-config", "Config", "every fault of tables.yaml, offline"),
     Entry("rules", "Config", "rules, transforms, metrics: docs and examples"),
     Entry("schema", "Config", "the JSON Schema of tables.yaml"),

@@ -152,7 +152,7 @@ class CourseReport:
         breached = sum(each.passed is False for each in self.measurements)
         last = self.known[-1].value
         limit = "no threshold" if self.threshold is None else f"threshold {self.threshold:g}"
-        return f"{len(self.measurements)} batches, {breached} breached; now {last:g}, {limit}"
+        return f"batches: {len(self.measurements)}, breached: {breached}; now {last:g}, {limit}"
 
 
 def course_of_check(

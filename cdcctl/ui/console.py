@@ -25,6 +25,16 @@ class Choices:
 
 
 _choices = Choices()
+_CONTROLS = {
+    code: "\N{REPLACEMENT CHARACTER}"
+    for code in (*range(0x20), *range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+    if chr(code) not in "\n\t"
+}
+
+
+def printable(text: str) -> str:
+    """Replace what a terminal would obey: data is shown, never run."""
+    return text.translate(_CONTROLS)
 
 
 def configure(*, color: bool = True, quiet: bool = False, interactive: bool = True) -> None:

@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 import os
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from cdcctl.ui.console import has_color
+from cdcctl.redaction import redacted
+from cdcctl.ui.console import has_color, printable
 
 if TYPE_CHECKING:
     from cdcctl.errors import CdcctlError
 
 
 def show(error: CdcctlError, *, machine: bool = False) -> None:
-    """Write one error to stderr."""
+    """Write one error to stderr; what others said in it may quote a secret."""
+    error = replace(error, what=redacted(error.what), why=redacted(error.why))
     sys.stdout.flush()
     if machine:
         sys.stderr.write(json.dumps(error.as_document(), ensure_ascii=False) + "\n")
@@ -34,11 +37,12 @@ def _github(error: CdcctlError) -> str:
 def text(error: CdcctlError, *, color: bool = False) -> str:
     """Give the lines of one error: what, why, fix, log."""
     head = f"error[{error.code}]:"
-    lines = [f"\x1b[1;31m{head}\x1b[0m {error.what}" if color else f"{head} {error.what}"]
+    what = printable(error.what)
+    lines = [f"\x1b[1;31m{head}\x1b[0m {what}" if color else f"{head} {what}"]
     if error.location:
         lines.append(f"  --> {error.location}")
     log = str(error.log) if error.log is not None else ""
-    for label, value in (("why", error.why), ("fix", error.fix), ("log", log)):
+    for label, value in (("why", printable(error.why)), ("fix", error.fix), ("log", log)):
         if value:
             first, *others = value.splitlines()
             lines.append(f"  {label}:  {first}")

@@ -30,7 +30,7 @@ def show_lines(lines: Iterable[LogLine]) -> None:
             (tables.local_time(line.at), "dim"), " ", (f"{line.source:<6}", style), " "
         )
         text.append(line.text, style="red" if "ERROR" in line.text else "")
-        out.print(text, soft_wrap=True)
+        out.print(tables.drawable(text), soft_wrap=True)
         out.file.flush()
     if not count:
         tables.show("no line since then")

@@ -22,6 +22,12 @@ def course_document(report: CourseReport) -> Document:
 
 def show_course(report: CourseReport) -> None:
     """Draw a line over time, the threshold beside it, and say what was breached."""
+    if len({tables.local_time(each.measured_at) for each in report.known}) > 1:
+        _draw(report)
+    tables.show(report.verdict)
+
+
+def _draw(report: CourseReport) -> None:
     import plotext
 
     out = console.stdout()
@@ -40,7 +46,6 @@ def show_course(report: CourseReport) -> None:
         plotext.theme("clear")
         drawn = plotext.uncolorize(plotext.build())
     sys.stdout.write("\n".join(line.rstrip() for line in drawn.splitlines()) + "\n")
-    tables.show(report.verdict)
 
 
 def save_course(report: CourseReport, file: Path) -> None:

@@ -101,8 +101,8 @@ def show_row(report: QuarantineReport) -> None:
         )
         failed = ((f.id, f.column or "", expectation(f), _evidence(f)) for f in row.failures)
         tables.show(tables.table(headings, failed), "")
-        tables.show(_facts(_origin(row)), "", Text("row as far as it was read", style="bold"))
-        tables.show(_facts((name, spelled(value)) for name, value in row.values.items()))
+        tables.show(tables.facts(_origin(row)), "", Text("row as far as it was read", style="bold"))
+        tables.show(tables.facts((name, spelled(value)) for name, value in row.values.items()))
         tables.show("", Text("message", style="bold"), _indented(row.raw))
 
 
@@ -131,7 +131,10 @@ def show_stats(report: StatsReport, now: datetime) -> None:
     )
     tables.show(tables.table(headings, drawn))
     total = ", ".join(f"{name} {rows:,}" for name, rows in report.rows.items())
-    tables.show(Text(f"rows: {total}   (a row that fails two rules counts in both)", style="dim"))
+    tables.show(
+        Text(f"rows: {total}", style="dim"),
+        Text("a row that fails two rules counts in both", style="dim"),
+    )
 
 
 def expectation(failure: Failure) -> str:
@@ -195,7 +198,7 @@ def _show_block(row: RefusedRow, now: datetime) -> None:
     tables.show("", Text(f"{row.id}  {rules}  {tables.ago(row.quarantined_at, now)}", "bold"))
     ordered = sorted(row.values, key=lambda name: name not in failed)
     tables.show(
-        _facts(
+        tables.facts(
             (
                 name,
                 Text(f"{spelled(failed[name].actual)}   expected {expectation(failed[name])}", _BAD)
@@ -217,12 +220,6 @@ def _origin(row: RefusedRow) -> Iterable[tuple[str, str]]:
     yield "partition, offset", f"{row.partition}, {row.offset}"
     yield "batch", spelled(row.batch_id)
     yield "config", row.config_hash or ""
-
-
-def _facts(pairs: Iterable[tuple[str, str | Text]]) -> Any:
-    drawn = tables.table((Heading("", style="dim"), Heading("", is_wide=True)), pairs)
-    drawn.show_header = False
-    return drawn
 
 
 def _indented(raw: str | None) -> str:

@@ -9,9 +9,12 @@ from rich.text import Text
 
 from cdcctl.operations.named_queries import NamedQuery
 from cdcctl.operations.query import QueryReport
-from cdcctl.ui import tables
+from cdcctl.ui import console, tables
 from cdcctl.ui.output import Document
 from cdcctl.ui.tables import Heading
+
+_ENOUGH = 12
+"""Characters that a longer value has at least on a line."""
 
 
 def queries_document(queries: Sequence[NamedQuery]) -> Document:
@@ -36,20 +39,38 @@ def query_document(report: QueryReport) -> Document:
 
 
 def show_query(report: QueryReport) -> None:
-    """Draw the rows of the answer."""
+    """Draw the rows of the answer; where a table of them is too wide, one row below the other."""
     if not report.rows:
         tables.show("no row")
         return
+    if _needed_width(report) <= console.stdout().width:
+        _show_table(report)
+    else:
+        for number, row in enumerate(report.rows, 1):
+            pairs = ((name, tables.spelled(row[name])) for name in report.columns)
+            tables.show(Text(f"row {number}", style="bold"), tables.facts(pairs))
+    note = f"rows: {len(report.rows)}"
+    if report.masked:
+        note += f", masked: {', '.join(report.masked)} (--reveal shows them)"
+    tables.show(Text(note, style="dim"))
+
+
+def _needed_width(report: QueryReport) -> int:
+    """Give the width at which every value has room, a long one over several lines."""
+    widths = (
+        max(len(name), *(min(len(tables.spelled(row[name])), _ENOUGH) for row in report.rows))
+        for name in report.columns
+    )
+    return sum(width + 2 for width in widths) - 2
+
+
+def _show_table(report: QueryReport) -> None:
     headings = [
         Heading(name.upper(), "right" if _is_number(report, name) else "left", is_wide=True)
         for name in report.columns
     ]
     drawn = ([tables.spelled(row[name]) for name in report.columns] for row in report.rows)
     tables.show(tables.table(headings, drawn))
-    note = f"rows: {len(report.rows)}"
-    if report.masked:
-        note += f", masked: {', '.join(report.masked)} (--reveal shows them)"
-    tables.show(Text(note, style="dim"))
 
 
 def _is_number(report: QueryReport, column: str) -> bool:

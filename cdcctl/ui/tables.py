@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cdcctl.operations.machine_values import machine_time
-from cdcctl.ui.console import stdout
+from cdcctl.ui.console import printable, stdout
 
 Cell = str | Text
 _BARS = "▁▂▃▄▅▆▇█"
@@ -37,10 +37,18 @@ def table(headings: Sequence[Heading], rows: Iterable[Sequence[Cell]]) -> Table:
             justify=heading.align,
             overflow="fold",
             no_wrap=not heading.is_wide,
+            min_width=len(heading.title),
             style=heading.style,
         )
     for row in rows:
-        drawn.add_row(*(cell if isinstance(cell, Text) else Text(cell) for cell in row))
+        drawn.add_row(*map(drawable, row))
+    return drawn
+
+
+def facts(pairs: Iterable[tuple[str, Cell]]) -> Table:
+    """Build a table of one row each for a name and its value."""
+    drawn = table((Heading("", style="dim"), Heading("", is_wide=True)), pairs)
+    drawn.show_header = False
     return drawn
 
 
@@ -48,7 +56,14 @@ def show(*parts: Table | Text | str) -> None:
     """Print to stdout; strings are printed as they are, without markup."""
     console = stdout()
     for part in parts:
-        console.print(Text(part) if isinstance(part, str) else part)
+        console.print(part if isinstance(part, Table) else drawable(part))
+
+
+def drawable(cell: Cell) -> Text:
+    """Give a text whose control characters are shown, not obeyed."""
+    text = Text(cell) if isinstance(cell, str) else cell.copy()
+    text.plain = printable(text.plain)
+    return text
 
 
 def sparkline(values: Sequence[float | None], *, low: float | None = None) -> str:

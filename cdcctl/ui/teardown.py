@@ -61,6 +61,6 @@ def _draw(before: Inventory, kept: tuple[str, ...], out: Console) -> None:
             )
         )
     for database in filter(None, before.databases):
-        out.print(Text(f"  database   {database}: a final snapshot is made and bills on"))
+        out.print(Text(f"  database   {database}: its final snapshot bills on"))
     for group in before.log_groups:
         out.print(Text(f"  log group  {group}"))

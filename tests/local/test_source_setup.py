@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
+from cdcctl import app
 from cdcctl.compile.ddl import column_additions, table_statements
 from cdcctl.errors import CdcctlError
 from cdcctl.local.postgres import PostgresServer
@@ -52,3 +54,45 @@ def test_a_column_that_rows_must_have_is_refused(running: RunningStack) -> None:
         assert caught.value.code == "LOC041"
     finally:
         running.sql("DROP SCHEMA IF EXISTS lambda_made CASCADE")
+
+
+def test_init_drafts_a_config_from_the_catalog(
+    running: RunningStack,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    running.sql(
+        "CREATE SCHEMA drafted; CREATE TYPE drafted.mood AS ENUM ('good', 'it''s bad');"
+        "CREATE TABLE drafted.lines (note text, line int, trip varchar(9), how drafted.mood,"
+        ' price numeric(9,2) NOT NULL, "Odd" int, PRIMARY KEY (trip, line));'
+        "CREATE TABLE drafted.keyless (id int)"
+    )
+    server = PostgresServer(running.stack, int(running.report.postgres["port"]))
+    held = server.parameters()
+    monkeypatch.setenv("PGPASSWORD", held["password"])
+    address = f"postgresql://{held['user']}@{held['host']}:{held['port']}/{held['dbname']}"
+    try:
+        assert app.run(["init", str(tmp_path), "--from-db", address, "--schema", "drafted"]) == 0
+        assert app.run(["init", str(tmp_path / "x"), "--from-db", address, "--schema", "no"]) == 5
+    finally:
+        running.sql("DROP SCHEMA drafted CASCADE")
+    shown = capsys.readouterr().err
+    assert "table keyless is left out: it has no primary key" in shown
+    assert "column lines.Odd is left out" in shown
+    assert "error[DB005]" in shown
+    text = (tmp_path / "config/tables.yaml").read_text()
+    assert text.partition("tables:\n")[2].splitlines() == [
+        "  - name: lines",
+        "    primary_key: [trip, line]",
+        "    schema:",
+        "      - {name: note, type: string, source_type: text}",
+        "      - {name: line, type: integer, nullable: false}",
+        '      - {name: trip, type: string, source_type: "varchar(9)", nullable: false}',
+        "      - {name: how, type: string, source_type: text} # at the source: drafted.mood",
+        '      - {name: price, type: "decimal(9,2)", nullable: false}',
+        "    # dq_rules:",
+        "    #   - {id: lines_001, type: allowed_values, column: how,"
+        ' params: {values: ["good", "it\'s bad"]}, severity: error}',
+        "    #   - {id: lines_002, type: not_null, column: price, severity: error}",
+    ]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import pytest
 
 from cdcctl import app
 from cdcctl.errors import ExitCode
+from cdcctl.ui import console
 from cdcctl.ui.output import schema_of
 from tests.unit import lake_builder as build
 
@@ -92,7 +95,7 @@ def cdcctl(lake: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.M
     monkeypatch.setenv("TZ", "UTC")
 
     def call(line: str, *, code: int = 0, config: str = "tables.yaml", where: str = "") -> str:
-        arguments = [*line.split(), *(where or f"--lake {lake}").split()]
+        arguments = [*shlex.split(line), *(where or f"--lake {lake}").split()]
         found = app.run([*arguments, "-c", str(lake.parent / config)])
         captured = capsys.readouterr()
         assert found == code, captured.err
@@ -249,7 +252,7 @@ def test_a_metric_is_drawn_with_its_threshold(cdcctl: Any) -> None:
     screen = cdcctl("metrics plot completeness vehicles.owner")
     assert "completeness vehicles.owner" in screen
     assert "threshold" in screen
-    assert screen.splitlines()[-1] == "3 batches, 2 breached; now 0.85, threshold 0.9"
+    assert screen.splitlines()[-1] == "batches: 3, breached: 2; now 0.85, threshold 0.9"
     assert "\x1b" not in screen
     assert max(map(len, screen.splitlines())) <= 80
 
@@ -464,3 +467,42 @@ def test_a_damaged_table_is_named(cdcctl: Any, tmp_path: Path) -> None:
     assert error[0] == f"error[LAK005]: dq_metrics ({metrics}) is damaged"
     assert "unexpected 'g'" in error[1]
     assert error[2] == "  fix:  restore the missing or damaged file"
+
+
+@pytest.mark.parametrize("color", [False, True])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "quarantine show vehicles",
+        "quarantine show vehicles --all-columns --reveal",
+        "quarantine inspect vehicles 0:10",
+        "quarantine stats",
+        "metrics show",
+        "metrics plot completeness vehicles.owner",
+        "history show vehicles 7",
+        "query",
+        "query 'SELECT * FROM vehicles'",
+        "query 'SELECT * FROM vehicles_quarantine'",
+    ],
+)
+def test_no_screen_is_wider_than_the_terminal(
+    cdcctl: Any, line: str, color: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(console, "has_color", lambda _: color)
+    if color:
+        monkeypatch.setenv("FORCE_COLOR", "1")
+    shown = cdcctl(line)
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", shown)
+    assert (plain != shown) == color
+    assert max(len(each.rstrip()) for each in plain.splitlines()) <= 80
+
+
+def test_a_row_that_is_too_wide_for_a_table_is_shown_value_by_value(
+    cdcctl: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sql = "query 'SELECT * FROM vehicles'"
+    lines = [line.rstrip() for line in cdcctl(sql).splitlines()]
+    assert lines[0] == "row 1"
+    assert lines[1].split() == ["id", "7"]
+    monkeypatch.setenv("COLUMNS", "200")
+    assert cdcctl(sql).splitlines()[0].split()[:3] == ["ID", "SPEED_KMH", "PRICE"]
