@@ -124,6 +124,21 @@ def create_change_set(
     return _ready(aws, made["Id"], made.get("StackId", stack))
 
 
+def find_change_set(aws: Aws, change_set: str, stack_id: str) -> ChangeSet | None:
+    """Give a change set that can still be carried out; None when it is gone or obsolete."""
+    try:
+        seen = aws.call("cloudformation", "describe_change_set", ChangeSetName=change_set)
+    except AwsError as error:
+        if error.aws_code in {"ChangeSetNotFound", "ChangeSetNotFoundException"} or (
+            error.aws_code == "ValidationError" and "does not exist" in error.why
+        ):
+            return None
+        raise
+    if seen["Status"] == "CREATE_COMPLETE" and seen["ExecutionStatus"] != "AVAILABLE":
+        return None
+    return _ready(aws, change_set, stack_id)
+
+
 def _ready(aws: Aws, change_set: str, stack_id: str) -> ChangeSet:
     ends_at = time.monotonic() + 300
     while True:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -24,6 +25,15 @@ def deploy(
         bool,
         typer.Option("--detach", help="Come back while AWS works; run again to do the rest."),
     ] = False,
+    plan: Annotated[
+        Path | None,
+        typer.Option(
+            "--plan",
+            metavar="FILE",
+            dir_okay=False,
+            help="Carry out what `plan --out FILE` kept, or nothing when it no longer holds.",
+        ),
+    ] = None,
     yes: YesOption = False,
     output_format: OutputOption = OutputFormat.table,
     *,
@@ -33,17 +43,20 @@ def deploy(
 
     Ended early, it goes on from there when it is run again; what AWS has begun goes on meanwhile.
     """
-    from cdcctl.operations.deploy import Plan, deploy_pipeline
+    from cdcctl.operations.deploy import Plan, deploy_pipeline, following
     from cdcctl.ui import deploy as view
 
-    def agree(plan: Plan) -> None:
-        view.show_plan(plan)
+    if plan is not None:
+        request = following(request, plan)
+
+    def agree(proposed: Plan) -> None:
+        view.show_plan(proposed)
         confirm(
             "Carry this out?",
             yes=yes,
             code="CFN032",
             what="a deploy that changes something needs a confirmation",
-            fix=f"cdcctl deploy --stack {plan.stack} ... --yes, or cdcctl plan to see it",
+            fix=f"cdcctl deploy --stack {proposed.stack} ... --yes, or cdcctl plan to see it",
         )
 
     is_stream = output_format is OutputFormat.jsonl

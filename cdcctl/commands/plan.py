@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -16,12 +17,21 @@ from cdcctl.ui.progress import open_progress
 app = typer.Typer()
 
 
-@app.command(epilog="Example: cdcctl plan --stack demo --detailed-exitcode")
+@app.command(epilog="Example: cdcctl plan --stack demo --out demo.plan.json")
 @with_deploy_request
 def plan(
     detailed_exitcode: Annotated[
         bool, typer.Option("--detailed-exitcode", help="Exit 6 when something would change.")
     ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            metavar="FILE",
+            dir_okay=False,
+            help="Keep the plan and its change set for `deploy --plan FILE`.",
+        ),
+    ] = None,
     output_format: OutputOption = OutputFormat.table,
     *,
     request: Any,
@@ -31,7 +41,9 @@ def plan(
     from cdcctl.ui import deploy as view
 
     with open_progress() as progress:
-        found = plan_deploy(request, progress, view.say_event)
+        found = plan_deploy(request, progress, view.say_event, out)
     output.write(view.plan_document(found), output_format, lambda: view.show_plan_data(found))
+    if out is not None:
+        view.say_kept(out)
     if detailed_exitcode and not found.is_empty:
         raise typer.Exit(ExitCode.CHANGES)

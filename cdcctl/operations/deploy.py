@@ -7,7 +7,7 @@ import json
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,7 @@ from cdcctl.operations.catalog_sync import sync_catalog
 from cdcctl.operations.compiled_upload import SyncReport
 from cdcctl.operations.configuration import LoadedConfig, load_config
 from cdcctl.operations.package import Package, package, upload
+from cdcctl.operations.plan_file import ReviewedPlan, read_plan, refuse_changed, write_plan
 from cdcctl.operations.run_control import StepReport
 from cdcctl.operations.source_database import bootstrap_db
 from cdcctl.operations.target import Target, TargetChoice, open_target
@@ -53,6 +54,8 @@ class DeployRequest:
     options: infrastructure.StackOptions = field(default_factory=infrastructure.StackOptions)
     detach: bool = False
     """Let CloudFormation work, and come back at once; the rest is done when it is run again."""
+    reviewed: ReviewedPlan | None = None
+    """Carry out this plan as it is, or nothing."""
     timeout_seconds: float = 5400.0
     interval_seconds: float = 5.0
 
@@ -81,6 +84,11 @@ class Plan:
         """Tell whether nothing would change."""
         return not self.changes and not self.config_changes
 
+    @property
+    def config_documents(self) -> list[dict[str, str]]:
+        """Give the changes of the config as plain data."""
+        return [{"class": each.kind.name, "text": each.text} for each in self.config_changes]
+
 
 @dataclass(frozen=True)
 class DeployReport:
@@ -105,8 +113,38 @@ class DeployReport:
 Confirm = Callable[[Plan], None]
 
 
-def plan_deploy(request: DeployRequest, progress: Progress, seen: infrastructure.Observe) -> Plan:
-    """Say what a deploy would do; nothing of the pipeline is changed."""
+def following(request: DeployRequest, file: Path) -> DeployRequest:
+    """Give the request that carries out a reviewed plan; leave given since then adds to it."""
+    held = read_plan(file)
+    if request.parameters or request.steps != STEPS or request.options != type(request.options)():
+        raise CdcctlError(
+            "USE036",
+            "a plan is carried out as it is",
+            why="parameters, steps, tags, role and what becomes of a failure are the plan's",
+            fix="give these options to `cdcctl plan --out`",
+            exit_code=ExitCode.USAGE,
+        )
+    return replace(
+        request,
+        target=replace(request.target, stack=request.target.stack or held.stack),
+        parameters=held.parameters,
+        steps=tuple(held.steps),
+        allow_replace=(*request.allow_replace, *held.allow_replace),
+        allow_breaking=request.allow_breaking or held.allow_breaking,
+        reviewed=held,
+    )
+
+
+def plan_deploy(
+    request: DeployRequest,
+    progress: Progress,
+    seen: infrastructure.Observe,
+    out: Path | None = None,
+) -> Plan:
+    """Say what a deploy would do; nothing of the pipeline is changed.
+
+    With `out` the change set stays, and the file says for what it was made.
+    """
     config, target = load_config(request.config), open_target(request.target)
     packed = package(config, request.artifacts, progress)
     infrastructure.ensure_bootstrap(target, request.waiting, progress, seen, request.options)
@@ -115,8 +153,15 @@ def plan_deploy(request: DeployRequest, progress: Progress, seen: infrastructure
     change = infrastructure.prepare(
         target, packed, request.parameters, request.waiting, request.options
     )
-    plan = _plan(request, target, packed, change, config)
-    infrastructure.discard(change, target)
+    try:
+        plan = _plan(request, target, packed, change, config)
+        if out is not None:
+            write_plan(_reviewed(request, target, packed, change, plan), out)
+    except BaseException:
+        infrastructure.discard(change, target)
+        raise
+    if out is None:
+        infrastructure.discard(change, target)
     return plan
 
 
@@ -132,6 +177,8 @@ def deploy_pipeline(
     waiting = request.waiting
     infrastructure.attached(target, target.stack, waiting, progress, seen)
     packed = package(config, request.artifacts, progress)
+    if request.reviewed is not None:
+        refuse_changed(request.reviewed, _made_for(target, packed))
     done: list[StepReport] = []
 
     def finish(step: StepReport) -> None:
@@ -163,9 +210,7 @@ def _infra(
     seen: infrastructure.Observe,
 ) -> StepReport:
     progress.step("the change set")
-    change = infrastructure.prepare(
-        target, packed, request.parameters, request.waiting, request.options
-    )
+    change = _change(request, target, packed)
     plan = _plan(request, target, packed, change, config)
     try:
         _refuse(plan, request)
@@ -179,7 +224,8 @@ def _infra(
         if not plan.is_empty:
             confirm(plan)
     except BaseException:
-        infrastructure.discard(change, target)
+        if request.reviewed is None:
+            infrastructure.discard(change, target)
         raise
     count = len(change.change_set.changes)
     if request.detach and not change.change_set.is_empty:
@@ -187,6 +233,60 @@ def _infra(
         return StepReport("stack", BEGUN, f"{count} changes; AWS goes on with them")
     changed = infrastructure.apply(change, target, packed.template, request.waiting, progress, seen)
     return StepReport("stack", _word(changed), f"{count} changes" if changed else "")
+
+
+def _change(request: DeployRequest, target: Target, packed: Package) -> infrastructure.InfraChange:
+    """Give the change set: the reviewed one, or one made now."""
+    held = request.reviewed
+    if held is None:
+        return infrastructure.prepare(
+            target, packed, request.parameters, request.waiting, request.options
+        )
+    found = cfn.find_change_set(target.aws, held.change_set, held.stack_id)
+    refuse_changed(held, {"change_set": held.change_set if found is not None else ""})
+    assert found is not None
+    change = infrastructure.InfraChange(found, _is_reviewed_only(target))
+    refuse_changed(held, {"changes": infrastructure.as_document(change)})
+    return change
+
+
+def _is_reviewed_only(target: Target) -> bool:
+    state = cfn.find_stack(target.aws, target.stack)
+    return state is not None and state.status == cfn.REVIEWED
+
+
+def _made_for(target: Target, packed: Package) -> dict[str, str]:
+    """Say what a plan is bound to: place, stack, and what is deployed."""
+    state = cfn.find_stack(target.aws, target.stack)
+    return {
+        "stack": target.stack,
+        "account": target.aws.account,
+        "region": target.aws.region,
+        "code": packed.code_hash,
+        "config": packed.config_hash,
+        "template": packed.template.sha,
+        "stack_id": state.id if state is not None else "",
+        "stack_changed_at": state.changed_at.isoformat() if state is not None else "",
+    }
+
+
+def _reviewed(
+    request: DeployRequest,
+    target: Target,
+    packed: Package,
+    change: infrastructure.InfraChange,
+    plan: Plan,
+) -> ReviewedPlan:
+    return ReviewedPlan(
+        **_made_for(target, packed),
+        change_set=change.change_set.id,
+        parameters=dict(request.parameters),
+        steps=list(request.steps),
+        allow_replace=list(request.allow_replace),
+        allow_breaking=request.allow_breaking,
+        changes=list(plan.changes),
+        config_changes=plan.config_documents,
+    )
 
 
 def _beside_the_stack(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -28,9 +29,7 @@ def plan_document(plan: Plan) -> Document:
         "config": plan.config_hash,
         "changes": list(plan.changes),
         "refused": list(plan.refused),
-        "config_changes": [
-            {"class": each.kind.name, "text": each.text} for each in plan.config_changes
-        ],
+        "config_changes": plan.config_documents,
     }
     return Document("plan/v1", data, plan.changes)
 
@@ -89,6 +88,12 @@ def say_event(event: StackEvent) -> None:
         return
     reason = f"  {event.reason}" if event.reason and event.status.endswith("FAILED") else ""
     sys.stderr.write(f"{event.at:%H:%M:%S} {event.logical_id} {event.status}{reason}\n")
+
+
+def say_kept(file: Path) -> None:
+    """Say how a plan that was kept is carried out."""
+    if not console.is_quiet():
+        sys.stderr.write(f"kept: cdcctl deploy --plan {file}   carries out exactly this\n")
 
 
 def say_detached(stack: str) -> None:

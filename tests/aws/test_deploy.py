@@ -25,6 +25,16 @@ pytestmark = pytest.mark.aws
 Run = Callable[..., tuple[int, str, str]]
 NO_SERVERS = ("--skip", "db,topics")
 """Without a PostgreSQL and a broker behind the fake."""
+SOME_PLAN = json.dumps(
+    {
+        "schema": "cdcctl/plan-file/v1",
+        **dict.fromkeys(("stack", "account", "region", "code", "config", "template"), "demo"),
+        **dict.fromkeys(("stack_id", "stack_changed_at", "change_set"), ""),
+        **{key: [] for key in ("steps", "allow_replace", "changes", "config_changes")},
+        "parameters": {},
+        "allow_breaking": False,
+    }
+)
 
 
 def deployed(cdcctl: Run, *words: str) -> dict[str, Any]:
@@ -147,3 +157,68 @@ def test_ended_early_it_says_how_to_come_back_and_the_next_run_goes_on(
     assert "cdcctl deploy --stack demo   attaches to it" in said
     fake_aws.speed(0)
     assert statuses(deployed(cdcctl))["verify"] == "unchanged"
+
+
+def test_a_reviewed_plan_is_carried_out_once_and_as_it_is(
+    cdcctl: Run, fake_aws: FakeAws, tmp_path: Path, changed_config: str
+) -> None:
+    file = tmp_path / "plan.json"
+    words = ("plan", "--skip", "db,topics", "--email", "ops@example.com", "--out", str(file))
+    code, out, err = cdcctl(*words, "-o", "json")
+    assert code == 0, err
+    assert f"cdcctl deploy --plan {file}" in err
+    held, shown = json.loads(file.read_text()), json.loads(out)["data"]
+    assert held["changes"] == shown["changes"]
+    assert held["parameters"] == {"AlertEmail": "ops@example.com"}
+
+    def refused(path: Path, *more: str) -> str:
+        code, _, err = cdcctl("deploy", "--yes", "--plan", str(path), *more)
+        assert code == ExitCode.FAILED, err
+        assert "CFN035" in err
+        assert ("cloudformation", "ExecuteChangeSet") not in fake_aws.calls()[before:]
+        return err
+
+    before = len(fake_aws.calls())
+    assert "no longer holds: config" in refused(file, "-c", changed_config)
+    for name in ("account", "change_set", "changes"):
+        other = tmp_path / f"{name}.json"
+        other.write_text(json.dumps({**held, name: "another"}))
+        assert name.replace("_", " ") in refused(other)
+
+    code, out, err = cdcctl("deploy", "--yes", "--plan", str(file), "-o", "json")
+    assert code == 0, err
+    assert statuses(json.loads(out)["data"])["stack"] == "done"
+    assert "bootstrap-db" not in statuses(json.loads(out)["data"])
+    (stack,) = fake_aws.client("cloudformation").describe_stacks(StackName="demo")["Stacks"]
+    parameters = {each["ParameterKey"]: each["ParameterValue"] for each in stack["Parameters"]}
+    assert parameters["AlertEmail"] == "ops@example.com"
+
+    before = len(fake_aws.calls())
+    refused(file)
+    code, _, err = cdcctl(*words)
+    assert code == 0, err
+    deployed(cdcctl, "-c", changed_config)
+    before = len(fake_aws.calls())
+    assert "stack changed at" in refused(file)
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "told"),
+    [
+        ("{}", (), "CFN034"),
+        ("[", (), "CFN034"),
+        (None, (), "CFN034"),
+        ('{"schema": "cdcctl/plan-file/v1", "stack": "demo"}', (), "CFN034"),
+        (SOME_PLAN, ("--tag", "team=fleet"), "USE036"),
+        (SOME_PLAN, ("--no-start",), "USE036"),
+    ],
+)
+def test_a_file_that_is_no_plan_and_options_beside_one(
+    text: str | None, words: tuple[str, ...], told: str, cdcctl: Run, tmp_path: Path
+) -> None:
+    file = tmp_path / "plan.json"
+    if text is not None:
+        file.write_text(text)
+    code, _, err = cdcctl("deploy", "--plan", str(file), *words)
+    assert code == ExitCode.USAGE
+    assert told in err
