@@ -30,7 +30,7 @@ def teardown(
         typer.Option("--confirm", metavar="NAME", help="The stack's name, in place of typing it."),
     ] = None,
     disable_protection: Annotated[
-        bool, typer.Option("--disable-protection", help="Also a stack with termination protection.")
+        bool, typer.Option("--disable-protection", help="Also a protected stack.")
     ] = False,
     final_snapshot: Annotated[
         bool | None,
@@ -40,6 +40,10 @@ def teardown(
             show_default=False,
         ),
     ] = None,
+    protected: Annotated[
+        bool,
+        typer.Option("--protected", help="Refuse, as `protected = true` in cdcctl.toml does."),
+    ] = False,
     dry_run: DryRunOption = False,
     timeout: Annotated[
         float, typer.Option("--timeout", min=0, help="Stop waiting after SECONDS.")
@@ -75,7 +79,13 @@ def teardown(
             typer.prompt("What stays (data, quarantine, all, none)?", default="data", err=True)
         )
     request = TeardownRequest(
-        choice, retain or Retain.data, disable_protection, dry_run, timeout, final_snapshot
+        choice,
+        retain or Retain.data,
+        disable_protection,
+        dry_run,
+        timeout,
+        final_snapshot,
+        protected,
     )
     with open_progress() as progress:
         report = remove(request, agree, progress, stack_view.say_event)

@@ -35,6 +35,8 @@ class TeardownRequest:
     timeout_seconds: float = 5400.0
     final_snapshot: bool | None = None
     """Whether the database leaves one; when nobody says, unless nothing at all is to stay."""
+    is_protected: bool = False
+    """cdcctl.toml says `protected = true`."""
 
     @property
     def waiting(self) -> Waiting:
@@ -70,6 +72,14 @@ def teardown(
     seen: Callable[[cfn.StackEvent], None],
 ) -> TeardownReport:
     """Remove a stack; `agree` is shown the inventory and raises when the operator refuses."""
+    if request.is_protected and not (request.dry_run or request.disable_protection):
+        raise CdcctlError(
+            "TDN005",
+            f"nothing was removed: the stack {request.target.stack} is protected",
+            why="cdcctl.toml says `protected = true` for it",
+            fix=f"cdcctl teardown --stack {request.target.stack} --disable-protection",
+            exit_code=ExitCode.CONFIRM,
+        )
     target = open_target(request.target)
     progress.step("the inventory")
     before = take_inventory(target)

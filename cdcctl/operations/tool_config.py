@@ -20,8 +20,10 @@ OPTIONS = {
     "dir": "local_dir",
     "lake": "lake",
     "artifacts": "artifacts",
+    "protected": "protected",
 }
 """Keys of the file, and the parameters of commands that they are defaults of."""
+_FLAGS = frozenset(("protected",))
 
 
 def tool_defaults(folder: Path, environment: str | None) -> dict[str, Any]:
@@ -53,11 +55,13 @@ def _known(values: Mapping[str, Any], place: str) -> dict[str, Any]:
                 fix=f"did you mean `{close[0]}`?" if close else "remove it",
                 exit_code=ExitCode.USAGE,
             )
-        if not isinstance(value, (str, int, float)) or isinstance(value, bool):
+        is_flag = name in _FLAGS
+        kind = "true or false" if is_flag else "a text or a number"
+        if not isinstance(value, (str, int, float)) or isinstance(value, bool) != is_flag:
             raise CdcctlError(
                 "USE041",
-                f"`{name}` in {place} is not a text or a number",
-                fix=f'write {name} = "..."',
+                f"`{name}` in {place} is not {kind}",
+                fix=f"write {name} = true" if is_flag else f'write {name} = "..."',
                 exit_code=ExitCode.USAGE,
             )
     return dict(values)

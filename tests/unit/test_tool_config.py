@@ -153,3 +153,21 @@ def test_on_github_an_error_is_an_annotation(
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     app.run(["stop"])
     assert "::error title=USE020::which stack?" in capsys.readouterr().err
+
+
+def test_a_protected_environment_refuses_a_teardown_before_it_asks_aws(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(folder / "cdcctl.toml", '[env.prod]\nstack = "live"\nprotected = true\n')
+    words = ["teardown", "--env", "prod", "--confirm", "live"]
+    assert app.run(words) == ExitCode.CONFIRM
+    assert "TDN005" in capsys.readouterr().err
+    write(folder / "cdcctl.toml", '[env.prod]\nstack = "No!"\nprotected = true\n')
+    assert app.run([*words, "--disable-protection"]) == ExitCode.USAGE
+    assert "USE021" in capsys.readouterr().err
+
+
+def test_protection_is_true_or_false(folder: Path) -> None:
+    write(folder / "cdcctl.toml", 'protected = "yes"\n')
+    with pytest.raises(CdcctlError, match=r"`protected` in .* is not true or false"):
+        tool_defaults(folder, None)
