@@ -88,20 +88,31 @@ class Topic:
         """Ask for id and first offsets; JobError KFK002 when the topic cannot be described."""
         try:
             description = self._description()
-            first = self._jvm.org.apache.kafka.clients.admin.OffsetSpec.earliest()
-            asked = self._jvm.java.util.HashMap()
-            for partition in description.partitions():
-                place = self._jvm.org.apache.kafka.common.TopicPartition(
-                    self.name, partition.partition()
-                )
-                asked.put(place, first)
-            found = self._client().listOffsets(asked).all().get()
-            earliest = {
-                int(place.partition()): int(found.get(place).offset()) for place in asked.keySet()
-            }
+            earliest = self._offsets(description, self._specs.earliest())
         except Exception as error:
             raise self._undescribed(error) from error
         return TopicState(str(description.topicId().toString()), earliest)
+
+    def ends(self) -> dict[int, int]:
+        """Ask, by partition, for the offset after the last message."""
+        try:
+            return self._offsets(self._description(), self._specs.latest())
+        except Exception as error:
+            raise self._undescribed(error) from error
+
+    @property
+    def _specs(self) -> Any:
+        return self._jvm.org.apache.kafka.clients.admin.OffsetSpec
+
+    def _offsets(self, description: Any, spec: Any) -> dict[int, int]:
+        asked = self._jvm.java.util.HashMap()
+        for partition in description.partitions():
+            place = self._jvm.org.apache.kafka.common.TopicPartition(
+                self.name, partition.partition()
+            )
+            asked.put(place, spec)
+        found = self._client().listOffsets(asked).all().get()
+        return {int(place.partition()): int(found.get(place).offset()) for place in asked.keySet()}
 
     def topic_id(self) -> str:
         """Ask for the id alone."""

@@ -19,9 +19,11 @@ from kafka.admin import NewTopic
 from pyspark.sql import SparkSession
 
 from cdcctl.local.broker import sasl_settings
+from glue_job.alerts import Alerts
 from glue_job.arguments import parse
 from glue_job.edge.kafka import Topic, connection
 from glue_job.edge.mailbox import Mailbox
+from glue_job.monitor import FileMemory, Origin, TableMonitor
 from glue_job.requests import ANSWER, Request, Selection
 from glue_job.state import StateFile
 from glue_job.stream import StreamSettings, TableStream
@@ -42,6 +44,8 @@ class Feed:
     folder: Path
     topic: str = field(default_factory=lambda: f"cdc-{uuid4().hex[:10]}")
     text: str = ""
+    sent: list[str] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.text = CONFIG.replace("topic: cdc-people", f"topic: {self.topic}")
@@ -111,7 +115,11 @@ class Feed:
         settings = StreamSettings(str(self.checkpoints), 0.1, accept_lost=accept_lost)
         mailbox = Mailbox(self.spark, str(self.folder / "requests"))
         topic = Topic(self.spark, connection(job.pipeline, arguments), job.table)
-        return TableStream(job, topic, settings, state, mailbox), state
+        memory = FileMemory(self.spark, f"{self.folder}/alerts.json")
+        alerts = Alerts(TABLE, memory, lambda subject, text: self.sent.append(f"{subject}\n{text}"))
+        origin = Origin("demo", job.config_hash)
+        monitor = TableMonitor(job.table, origin, alerts, state, write=self.lines.append)
+        return TableStream(job, topic, settings, state, mailbox, monitor), state
 
     def run(self, **options: Any) -> str | None:
         """Start the stream, let it take all that is there, end it; give the error, if any."""
@@ -287,3 +295,55 @@ def test_a_running_stream_answers_a_request(feed: Feed) -> None:
         stream.stop()
     assert json.loads(answer.read_text())["counts"] == {"tried": 1, "tired": 0, "applied": 1}
     assert keys(feed) == [1, 3, 5]
+
+
+def test_a_breach_is_told_once_though_its_batch_is_replayed(
+    feed: Feed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    feed.text = feed.text.replace(
+        "{metric: size, threshold: 1}", "{metric: completeness, column: name, threshold: 0.9}"
+    )
+    feed.send(change("insert", 2, 2, name=None, age=30), change("insert", 4, 4, age=999))
+    monkeypatch.setenv("CDCCTL_TEST_HOOKS", "1")
+    monkeypatch.setenv("CDCCTL_FAILPOINT", "batch-end:raise")
+    assert "FailpointReached" in (feed.run() or "")
+    monkeypatch.delenv("CDCCTL_FAILPOINT")
+    assert feed.sent == []
+
+    assert feed.run() is None
+    (breach,) = feed.sent
+    assert "completeness of name is 0, below 0.9, in batch 0" in breach
+    shutil.rmtree(feed.checkpoints)
+    feed.send(change("update", 2, 5, name="N2", age=31), change("update", 2, 1, name="N0", age=1))
+    stream, state = feed.stream()
+    stream.watch()
+    try:
+        assert stream._query is not None
+        stream._query.processAllAvailable()
+        feed.send(*inserts(7))
+        stream._query.processAllAvailable()
+        stream._look_at = 0.0
+        stream.watch()
+    finally:
+        stream.stop()
+    assert [text.splitlines()[0] for text in feed.sent[1:]] == [f"{TABLE}: recovered"]
+    assert state.tables[TABLE].problems == []
+
+    replayed, taken, last, idle = map(json.loads, feed.lines)
+    assert (replayed["breached"], replayed["problems"]) == (1, 1)
+    told = ("applied", "late", "versions_opened", "versions_closed", "lag_messages", "breached")
+    assert {name: taken[name] for name in told} == {
+        "applied": 2,
+        "late": 1,
+        "versions_opened": 2,
+        "versions_closed": 2,
+        "lag_messages": 0,
+        "breached": 0,
+    }
+    assert taken["lateness_seconds"] == 60.0
+    assert taken["source_to_lake_seconds"] > 0
+    steps = {"check", "measure", "record", "metrics", "ledger", "history", "other"}
+    assert set(taken["seconds"]) == steps
+    assert sum(taken["seconds"].values()) == pytest.approx(taken["batch_seconds"], abs=0.1)
+    assert (last["applied"], last["versions_opened"], last["late"]) == (1, 1, 0)
+    assert (idle["lag_messages"], "consumed" in idle) == (0, False)

@@ -300,3 +300,32 @@ def test_a_stack_name_is_bounded_by_its_longest_bucket() -> None:
     assert "38" in (fault_of_stack_name(longest + "a") or "")
     for wrong in ("Demo", "-demo", "demo-", "de--mo", "démo", "demo_x", "1demo", ""):
         assert fault_of_stack_name(wrong)
+
+
+def test_the_job_reaches_the_topic_that_it_tells(resources: dict[str, Any]) -> None:
+    arguments = properties(resources, "GlueJob")["DefaultArguments"]
+    assert arguments["--alert-topic"] == {"Ref": "AlertTopic"}
+    assert arguments["--code-hash"] == {"Ref": "CodeHash"}
+    role = properties(resources, "GlueRole")
+    (publish,) = [each for each in statements(role) if each["Action"] == "sns:Publish"]
+    assert publish["Resource"] == {"Ref": "AlertTopic"}
+    endpoints = of_type(resources, "AWS::EC2::VPCEndpoint")
+    assert any(each["ServiceName"]["Fn::Sub"].endswith(".sns") for each in endpoints.values())
+
+
+def test_all_that_can_fail_for_good_is_alarmed(resources: dict[str, Any]) -> None:
+    alarms = of_type(resources, "AWS::CloudWatch::Alarm").values()
+    assert {each["MetricName"] for each in alarms} == {
+        "CDCLatencySource",
+        "CDCLatencyTarget",
+        "OldestReplicationSlotLag",
+        "FreeStorageSpace",
+        "KafkaDataLogsDiskUsed",
+    }
+    assert all(
+        each["AlarmActions"] == each["OKActions"] == [{"Ref": "AlertTopic"}] for each in alarms
+    )
+    rules = of_type(resources, "AWS::Events::Rule").values()
+    watched = [each["EventPattern"]["source"] for each in rules]
+    assert sorted(watched) == [["aws.dms"], ["aws.glue"]]
+    assert all(each["Targets"][0]["Arn"] == {"Ref": "AlertTopic"} for each in rules)

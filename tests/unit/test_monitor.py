@@ -1,0 +1,227 @@
+"""What the job tells of a table: CloudWatch's format, lag, breaches, failures."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from glue_job.alerts import Alerts
+from glue_job.contract.loader import load
+from glue_job.contract.telemetry import METRICS
+from glue_job.errors import JobError
+from glue_job.monitor import Origin, TableMonitor
+from glue_job.pipeline.report import Batch, BatchReport, Measured, Watermark
+from glue_job.state import StateFile
+from glue_job.stopwatch import Stopwatch
+from tests.unit import lake_builder
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+EMF = {
+    "type": "object",
+    "required": ["_aws"],
+    "properties": {
+        "_aws": {
+            "type": "object",
+            "required": ["Timestamp", "CloudWatchMetrics"],
+            "properties": {
+                "Timestamp": {"type": "integer"},
+                "CloudWatchMetrics": {
+                    "type": "array",
+                    "items": {
+                        "type": "object",
+                        "required": ["Namespace", "Dimensions", "Metrics"],
+                        "properties": {
+                            "Namespace": {"type": "string", "minLength": 1, "maxLength": 255},
+                            "Dimensions": {
+                                "type": "array",
+                                "items": {
+                                    "type": "array",
+                                    "items": {"type": "string"},
+                                    "maxItems": 30,
+                                },
+                                "minItems": 1,
+                            },
+                            "Metrics": {
+                                "type": "array",
+                                "maxItems": 100,
+                                "items": {
+                                    "type": "object",
+                                    "required": ["Name"],
+                                    "properties": {
+                                        "Name": {"type": "string"},
+                                        "Unit": {"enum": ["Count", "Seconds"]},
+                                    },
+                                },
+                            },
+                        },
+                    },
+                },
+            },
+        }
+    },
+}
+"""From the schema in the CloudWatch User Guide, "Specification: Embedded metric format"."""
+
+
+class Told:
+    """A monitor of `vehicles` and all that it tells."""
+
+    def __init__(self, folder: Path, sla: int | None = None, stack: str | None = "demo") -> None:
+        limit = "name: vehicles" if sla is None else f"name: vehicles\n    sla_seconds: {sla}"
+        text = lake_builder.CONFIG.replace("name: vehicles", limit)
+        pipeline = load(text, "tables.yaml").pipeline
+        assert pipeline is not None
+        self.now = NOW
+        self.lines: list[dict[str, Any]] = []
+        self.sent: list[str] = []
+        self.kept: str | None = None
+        self.file = folder / "state.json"
+        self.monitor = TableMonitor(
+            pipeline.table("vehicles"),
+            Origin(stack, "9f31c2", "c0de"),
+            Alerts("t", self, lambda subject, text: self.sent.append(text), self.clock),
+            StateFile(self.file, ("vehicles",)),
+            clock=self.clock,
+            write=lambda line: self.lines.append(json.loads(line)),
+        )
+
+    def clock(self) -> datetime:
+        return self.now
+
+    def read(self) -> str | None:
+        return self.kept
+
+    def write(self, text: str) -> None:
+        self.kept = text
+
+    @property
+    def state(self) -> dict[str, Any]:
+        return dict(json.loads(self.file.read_text())["vehicles"])
+
+    def take(self, *measures: Measured, **fields: Any) -> dict[str, Any]:
+        report = BatchReport(
+            "vehicles",
+            Batch("app", 7, NOW, "9f31c2", "kafka"),
+            10,
+            {"applied": 8, "quarantined": 2},
+            offsets={"t": {0: (5, 15)}},
+            measures=measures,
+            **fields,
+        )
+        self.monitor.batch_taken(report, Stopwatch(), (8, 3))
+        return self.lines[-1]
+
+
+@pytest.fixture
+def told(tmp_path: Path) -> Told:
+    return Told(tmp_path)
+
+
+def completeness(value: float | None, *, passed: bool) -> Measured:
+    return Measured("completeness", "owner", value, 0.9, passed, "error")
+
+
+def test_a_batch_is_one_line_of_metrics(told: Told) -> None:
+    told.monitor.lag_is({0: 20, 1: 4}, {0: 15, 1: 4})
+    line = told.take(
+        earliest="2026-11-22T11:59:50.000000",
+        watermark=Watermark(effective="2026-11-22T11:59:58.000000"),
+        reasons={"veh_001": 2},
+        late=1,
+    )
+    jsonschema.validate(line, EMF)
+    (directive,) = line["_aws"]["CloudWatchMetrics"]
+    assert directive["Namespace"] == "cdcctl"
+    assert directive["Dimensions"] == [["stack", "table"]]
+    units = {each["Name"]: each["Unit"] for each in directive["Metrics"]}
+    assert units == {name: unit for name, unit in METRICS.items() if name in line}
+    values = {name: line[name] for name in units if name != "batch_seconds"}
+    assert values == {
+        "consumed": 10,
+        "applied": 8,
+        "quarantined": 2,
+        "late": 1,
+        "lateness_seconds": 0.0,
+        "versions_opened": 8,
+        "versions_closed": 3,
+        "breached": 0,
+        "source_to_lake_seconds": 10.0,
+        "lag_messages": 5,
+        "problems": 0,
+    }
+    assert (line["stack"], line["table"]) == ("demo", "vehicles")
+    assert (line["config_hash"], line["code_hash"]) == ("9f31c2", "c0de")
+    assert (line["offsets"], line["reasons"]) == ({"t": {"0": [5, 15]}}, {"veh_001": 2})
+    late = told.take(earliest="2026-11-22T11:59:55.000000")
+    assert late["lateness_seconds"] == 3.0
+
+
+def test_the_lag_is_as_old_as_the_oldest_message_can_be(told: Told) -> None:
+    told.monitor.lag_is({0: 5}, {})
+    told.monitor.tell()
+    assert (told.lines[-1]["lag_messages"], told.lines[-1].get("lag_seconds")) == (5, None)
+    told.monitor.resume(Watermark(emission="2026-11-22T11:59:00.000000"))
+    told.monitor.lag_is({0: 5}, {0: 2})
+    assert (told.state["lag_messages"], told.state["lag_seconds"]) == (3, 60.0)
+    told.monitor.lag_is({0: 5}, {0: 5})
+    assert (told.state["lag_messages"], told.state["lag_seconds"]) == (0, 0.0)
+    told.now += timedelta(seconds=7)
+    told.monitor.lag_is({0: 6}, {0: 5})
+    assert (told.state["lag_messages"], told.state["lag_seconds"]) == (1, 7.0)
+
+
+def test_a_breach_is_told_with_its_command_and_its_end(told: Told) -> None:
+    assert told.take(completeness(0.5, passed=False))["problems"] == 1
+    assert told.sent == [
+        "error: completeness of owner is 0.5, below 0.9, in batch 7\n"
+        "  fix: cdcctl metrics show --table vehicles --failed --stack demo"
+    ]
+    assert told.state["problems"][0]["text"].startswith("completeness of owner is 0.5")
+    told.take(completeness(None, passed=False))
+    assert "not measurable" in told.state["problems"][0]["text"]
+    assert told.take(completeness(1.0, passed=True))["problems"] == 0
+    assert told.sent[1].startswith("recovered after")
+    assert told.state["problems"] == []
+
+
+def test_a_stream_that_fails_again_is_told_and_that_it_goes_on(told: Told) -> None:
+    error = JobError("LAK050", "2 of 4 would be quarantined", "the breaker", "mend it")
+    told.monitor.failed(error, 1)
+    assert told.sent == []
+    told.monitor.failed(error, 2)
+    told.monitor.failed(error, 3)
+    assert told.sent == [
+        "error: does not go on: LAK050: 2 of 4 would be quarantined: the breaker\n  fix: mend it"
+    ]
+    assert [line["failures"] for line in told.lines] == [1, 1, 1]
+    jsonschema.validate(told.lines[-1], EMF)
+    told.monitor.lag_is({0: 5}, {0: 2})
+    assert len(told.sent) == 1
+    told.take()
+    assert told.sent[1].startswith("recovered after 0 s: does not go on")
+
+
+def test_a_stream_with_nothing_left_to_read_has_recovered(told: Told) -> None:
+    told.monitor.failed(ValueError("no\ndetails"), 2)
+    assert "cdcctl logs glue --table vehicles --stack demo" in told.sent[0]
+    told.monitor.lag_is({0: 5}, {0: 5})
+    assert told.sent[1].startswith("recovered")
+
+
+def test_a_lag_over_the_tables_limit_is_told(tmp_path: Path) -> None:
+    told = Told(tmp_path, sla=60, stack=None)
+    told.monitor.lag_is({0: 5}, {0: 5})
+    told.now += timedelta(seconds=60)
+    told.monitor.lag_is({0: 9}, {0: 5})
+    assert told.sent == []
+    told.now += timedelta(seconds=1)
+    told.monitor.lag_is({0: 9}, {0: 5})
+    assert "4 messages wait in `cdc-vehicles`, for up to 61 s (sla_seconds 60)" in told.sent[0]
+    assert "cdcctl local status" in told.sent[0]
+    told.monitor.lag_is({0: 9}, {0: 9})
+    assert told.sent[1].startswith("recovered after 0 s: 4 messages wait")
