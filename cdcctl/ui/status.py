@@ -11,6 +11,7 @@ from cdcctl.operations.status.parts import Lag, TableCapture
 from cdcctl.operations.status.report import Part, StatusReport, as_data
 from cdcctl.ui import console, tables
 from cdcctl.ui.output import Document
+from cdcctl.ui.problems import show_problems
 from cdcctl.ui.tables import Heading
 
 _UNITS = ((1024**4, "TB"), (1024**3, "GB"), (1024**2, "MB"), (1024, "kB"))
@@ -35,13 +36,7 @@ def show_status(report: StatusReport) -> None:
     tables.show(_head(report), *_parts(report), _tables(report))
     if report.lake.absent:
         tables.show(Text(f"lake: n/a ({report.lake.absent})", style="yellow"))
-    if not report.problems:
-        tables.show(Text("✔ nothing is wrong", style="green"))
-        return
-    count = len(report.problems)
-    tables.show(Text(f"{count} problem{'s' if count > 1 else ''}", style="bold red"))
-    for problem in report.problems:
-        tables.show(Text.assemble("→ ", problem.text, "\n  ", (problem.fix, "bold")))
+    show_problems(report.problems)
 
 
 def _head(report: StatusReport) -> Text:

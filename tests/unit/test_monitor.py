@@ -10,6 +10,9 @@ from typing import Any
 import jsonschema
 import pytest
 
+from cdcctl.operations.local_stack import CaptureReport, StackReport
+from cdcctl.ui import local_stack as view
+from cdcctl.ui.output import schema_of
 from glue_job.alerts import Alerts
 from glue_job.contract.loader import load
 from glue_job.contract.telemetry import METRICS
@@ -81,11 +84,12 @@ class Told:
         self.sent: list[str] = []
         self.kept: str | None = None
         self.file = folder / "state.json"
+        self.states = StateFile(self.file, ("vehicles",))
         self.monitor = TableMonitor(
             pipeline.table("vehicles"),
             Origin(stack, "9f31c2", "c0de"),
             Alerts("t", self, lambda subject, text: self.sent.append(text), self.clock),
-            StateFile(self.file, ("vehicles",)),
+            self.states,
             clock=self.clock,
             write=lambda line: self.lines.append(json.loads(line)),
         )
@@ -99,9 +103,17 @@ class Told:
     def write(self, text: str) -> None:
         self.kept = text
 
+    def stack(self) -> StackReport:
+        """Give what `cdcctl local status` makes of the state file."""
+        seen = CaptureReport("public.vehicles", "cdc-vehicles", True, 9, 1, 2, 3, self.state)
+        return StackReport(Path("stack"), "ready", is_up=True, tables=(seen,))
+
     @property
     def state(self) -> dict[str, Any]:
         return dict(json.loads(self.file.read_text())["vehicles"])
+
+    def counts(self, **outcomes: int) -> None:
+        self.states.count("vehicles", 0, outcomes)
 
     def take(self, *measures: Measured, **fields: Any) -> dict[str, Any]:
         report = BatchReport(
@@ -225,3 +237,37 @@ def test_a_lag_over_the_tables_limit_is_told(tmp_path: Path) -> None:
     assert "cdcctl local status" in told.sent[0]
     told.monitor.lag_is({0: 9}, {0: 9})
     assert told.sent[1].startswith("recovered after 0 s: 4 messages wait")
+
+
+def test_local_status_shows_lag_freshness_and_what_is_wrong(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = Told(tmp_path, stack=None)
+    told.now = datetime.now(UTC)
+    told.monitor.lag_is({0: 20}, {0: 15})
+    told.counts(applied=96, quarantined=4)
+    told.take(completeness(1.0, passed=True))
+    view.show_status(told.stack(), with_limits=False)
+    screen = capsys.readouterr().out
+    (row,) = [line.split() for line in screen.splitlines() if line.startswith("vehicles")]
+    assert row[:6] == ["vehicles", "9", "1/2/3", "running", "0", "5"]
+    assert row[7:] == ["s", "4"]
+    assert "nothing is wrong" in screen
+
+    told.counts(quarantined=2)
+    told.take(completeness(0.5, passed=False))
+    data = view.status_document(told.stack()).data
+    envelope = {"schema": "cdcctl/local-status/v1", "data": data, "warnings": []}
+    jsonschema.validate(envelope, schema_of("local-status/v1"))
+    assert data["problems"] == [
+        {
+            "text": "vehicles: completeness of owner is 0.5, below 0.9, in batch 7",
+            "fix": "cdcctl metrics show --table vehicles --failed --local",
+        },
+        {
+            "text": "quarantine rate of vehicles is 5.9% (limit 5%)",
+            "fix": "cdcctl quarantine stats vehicles --local",
+        },
+    ]
+    view.show_status(told.stack(), with_limits=False)
+    assert "2 problems" in capsys.readouterr().out

@@ -17,6 +17,7 @@ from cdcctl.errors import CdcctlError
 from cdcctl.lake.reader import Lake
 from cdcctl.operations.configuration import load_config
 from cdcctl.operations.lakes import LakeRequest, lake_of_stack
+from cdcctl.operations.problem import Problem, quarantine_problems
 from cdcctl.operations.run_control import require_stack
 from cdcctl.operations.status import parts
 from cdcctl.operations.status.lake import TableLake, read_lake
@@ -30,7 +31,6 @@ _LATENCY_LIMIT_SECONDS = 300.0
 _LAG_LIMIT_SECONDS = 300.0
 """Of a table without sla_seconds."""
 _DISK_LIMIT_PERCENT = 85.0
-_QUARANTINE_LIMIT = 0.05
 _GIVEN_UP = frozenset(("Table error", "Table does not exist", "Table is being reloaded error"))
 
 Seen = TypeVar("Seen")
@@ -42,14 +42,6 @@ class Part(Generic[Seen]):
 
     seen: Seen | None = None
     absent: str = ""
-
-
-@dataclass(frozen=True)
-class Problem:
-    """One line of what is wrong, and the command that helps."""
-
-    text: str
-    fix: str
 
 
 @dataclass(frozen=True)
@@ -225,14 +217,7 @@ def _of_tables(report: StatusReport, pipeline: Pipeline) -> list[Problem]:
     slas = {table.name: table.sla_seconds for table in pipeline.streamed_tables}
     for name in report.tables:
         told = (report.lake.seen or {}).get(name, TableLake())
-        if told.consumed_hour and told.quarantined_hour / told.consumed_hour > _QUARANTINE_LIMIT:
-            share = told.quarantined_hour / told.consumed_hour
-            found.append(
-                Problem(
-                    f"quarantine rate of {name} is {share:.1%} (limit {_QUARANTINE_LIMIT:.0%})",
-                    f"cdcctl quarantine stats {name}",
-                )
-            )
+        found += quarantine_problems(name, told.quarantined_hour, told.consumed_hour)
         found += _late(name, told, report, slas.get(name))
         errors = [each for each in told.breached if each.severity == "error"]
         if errors:
@@ -293,7 +278,7 @@ def as_data(report: StatusReport) -> dict[str, Any]:
         "tables": _tables(report),
         "lake": {"absent": report.lake.absent} if report.lake.seen is None else {},
         "lag": {"absent": report.lags.absent} if report.lags.seen is None else {},
-        "problems": [{"text": each.text, "fix": each.fix} for each in report.problems],
+        "problems": [asdict(problem) for problem in report.problems],
     }
 
 
