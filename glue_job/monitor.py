@@ -88,9 +88,12 @@ class TableMonitor:
         """Take how far the table was read before."""
         self._reached = self._reached.joined(reached)
 
-    def lag_is(self, ends: Mapping[int, int], taken: Mapping[int, int]) -> None:
+    def lag_is(
+        self, ends: Mapping[int, int], taken: Mapping[int, int], *, is_well: bool = True
+    ) -> None:
         """Compare where the topic ends with what was taken, by partition.
 
+        A stream that runs well, with nothing left to take, has recovered from a failure.
         The oldest message that waits came after the moment at which none did, and after the newest
         change that was taken: it is at most so old.
         """
@@ -110,8 +113,14 @@ class TableMonitor:
             f" (sla_seconds {limit})",
             self._logs,
         )
-        self._alerts.see([problem] if behind else [], {"lag", *(() if messages else ("stream",))})
+        judged = {"lag", "stream"} if is_well and not messages else {"lag"}
+        self._alerts.see([problem] if behind else [], judged)
         self._note(lag_messages=messages, lag_seconds=seconds)
+
+    def lag_is_unknown(self) -> None:
+        """Tell no lag rather than an old one."""
+        self._lag = None
+        self._note(lag_messages=None, lag_seconds=None)
 
     def tell(self) -> None:
         """Tell the lag, between batches too: no line at all means that the job does not run."""
@@ -152,6 +161,7 @@ class TableMonitor:
                 "offsets": report.offsets,
                 "outcomes": dict(report.outcomes),
                 "reasons": dict(report.reasons),
+                "breaches": [problem.text for problem in problems],
                 "seconds": {**seconds, "other": round(total - sum(seconds.values()), 3)},
             },
         )

@@ -205,14 +205,15 @@ class TableStream:
         if self._query is not None and not self._query.isActive:
             self._fail(self._error or self._query.exception())
             self._query = None
-        elif self._query is not None and time.monotonic() >= self._look_at:
-            self._tell_lag()
-            self._tell(self._monitor.tell)
         if self._query is None and time.monotonic() >= self._start_at:
             try:
                 self.start()
             except Exception as error:  # noqa: BLE001 - one table must not stop the others
                 self._fail(error)
+        if self._taken and time.monotonic() >= self._look_at:
+            # Also while it has failed: then the lag grows.
+            self._tell_lag()
+            self._tell(self._monitor.tell)
 
     def _fail(self, error: Exception | StreamingQueryException | None) -> None:
         self._failures += 1
@@ -233,8 +234,11 @@ class TableStream:
         except JobError as error:
             self._look_at += LONGEST_PAUSE_SECONDS
             log.warning("%s: the lag is not known: %s", self.name, error)
+            self._tell(self._monitor.lag_is_unknown)
             return
-        self._tell(lambda: self._monitor.lag_is(ends, self._taken))
+        runs = self._query is not None and self._query.isActive
+        is_well = runs and time.monotonic() >= self._start_at + LOOK_SECONDS
+        self._tell(lambda: self._monitor.lag_is(ends, self._taken, is_well=is_well))
 
     def _tell(self, tell: Callable[[], None]) -> None:
         """Tell something; a table must not stop because that fails."""

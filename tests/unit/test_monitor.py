@@ -185,10 +185,15 @@ def test_the_lag_is_as_old_as_the_oldest_message_can_be(told: Told) -> None:
     told.now += timedelta(seconds=7)
     told.monitor.lag_is({0: 6}, {0: 5})
     assert (told.state["lag_messages"], told.state["lag_seconds"]) == (1, 7.0)
+    told.monitor.lag_is_unknown()
+    told.monitor.tell()
+    assert (told.state["lag_messages"], "lag_messages" in told.lines[-1]) == (None, False)
 
 
 def test_a_breach_is_told_with_its_command_and_its_end(told: Told) -> None:
-    assert told.take(completeness(0.5, passed=False))["problems"] == 1
+    line = told.take(completeness(0.5, passed=False))
+    assert (line["breached"], line["problems"]) == (1, 1)
+    assert line["breaches"] == ["completeness of owner is 0.5, below 0.9, in batch 7"]
     assert told.sent == [
         "error: completeness of owner is 0.5, below 0.9, in batch 7\n"
         "  fix: cdcctl metrics show --table vehicles --failed --stack demo"
@@ -221,6 +226,8 @@ def test_a_stream_that_fails_again_is_told_and_that_it_goes_on(told: Told) -> No
 def test_a_stream_with_nothing_left_to_read_has_recovered(told: Told) -> None:
     told.monitor.failed(ValueError("no\ndetails"), 2)
     assert "cdcctl logs glue --table vehicles --stack demo" in told.sent[0]
+    told.monitor.lag_is({0: 5}, {0: 5}, is_well=False)
+    assert len(told.sent) == 1
     told.monitor.lag_is({0: 5}, {0: 5})
     assert told.sent[1].startswith("recovered")
 
