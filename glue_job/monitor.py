@@ -131,7 +131,9 @@ class TableMonitor:
     ) -> None:
         """Tell what became of a batch that is in the lake."""
         now = self._clock()
-        judged = {_key(each): each for each in report.measures if each.passed is not None}
+        # Of no rows there is nothing to say: a topic begins with a control record.
+        measures = report.measures if _has_rows(report) else ()
+        judged = {_key(each): each for each in measures if each.passed is not None}
         breached = {key: each for key, each in judged.items() if not each.passed}
         problems = [self._breach(key, each, report) for key, each in breached.items()]
         self._alerts.see(problems, {"stream", *judged})
@@ -221,6 +223,10 @@ def first_line(error: Exception | None) -> str:
     """Say in one line what ended a query."""
     lines = str(error).strip().splitlines() if error else []
     return lines[0] if lines else "the query ended"
+
+
+def _has_rows(report: BatchReport) -> bool:
+    return report.consumed > sum(report.outcomes.get(name, 0) for name in ("control", "tombstone"))
 
 
 def _key(measured: Measured) -> str:

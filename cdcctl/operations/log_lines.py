@@ -15,6 +15,7 @@ from cdcctl.aws.errors import AwsError
 from cdcctl.errors import CdcctlError, ExitCode
 from cdcctl.operations.target import Target
 from cdcctl.redaction import redacted
+from glue_job.contract.telemetry import LINE_START
 
 SOURCES = ("glue", "dms", "msk", "cfn", "lambda")
 _POLL_SECONDS = 3.0
@@ -22,7 +23,7 @@ _OVERLAP = timedelta(seconds=30)
 """CloudWatch takes lines late: a look goes back so far, and what was shown is left out."""
 _NOISE = re.compile(
     r"^(START|END|REPORT|INIT_START) |Found endpoint for |Stage \d+:|WARN Utils:"
-    r'|^\{"_aws"'  # a line of metrics
+    rf"|^{re.escape(LINE_START)}"
 )
 
 

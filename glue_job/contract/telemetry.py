@@ -7,6 +7,9 @@ DIMENSIONS = ("stack", "table")
 LOCAL_STACK = "local"
 """The value of `stack` where no stack is deployed."""
 
+LINE_START = '{"_aws"'
+"""How a line of metrics begins, among other lines of a log."""
+
 METRICS = {
     "consumed": "Count",
     "applied": "Count",

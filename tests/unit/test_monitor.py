@@ -10,6 +10,7 @@ from typing import Any
 import jsonschema
 import pytest
 
+from cdcctl.local.processes import last_lines
 from cdcctl.operations.local_stack import CaptureReport, StackReport
 from cdcctl.ui import local_stack as view
 from cdcctl.ui.output import schema_of
@@ -116,15 +117,13 @@ class Told:
         self.states.count("vehicles", 0, outcomes)
 
     def take(self, *measures: Measured, **fields: Any) -> dict[str, Any]:
-        report = BatchReport(
-            "vehicles",
-            Batch("app", 7, NOW, "9f31c2", "kafka"),
-            10,
-            {"applied": 8, "quarantined": 2},
-            offsets={"t": {0: (5, 15)}},
-            measures=measures,
-            **fields,
-        )
+        counted: dict[str, Any] = {
+            "consumed": 10,
+            "outcomes": {"applied": 8, "quarantined": 2},
+            "offsets": {"t": {0: (5, 15)}},
+        }
+        batch = Batch("app", 7, NOW, "9f31c2", "kafka")
+        report = BatchReport("vehicles", batch, measures=measures, **{**counted, **fields})
         self.monitor.batch_taken(report, Stopwatch(), (8, 3))
         return self.lines[-1]
 
@@ -171,6 +170,7 @@ def test_a_batch_is_one_line_of_metrics(told: Told) -> None:
     assert (line["offsets"], line["reasons"]) == ({"t": {"0": [5, 15]}}, {"veh_001": 2})
     late = told.take(earliest="2026-11-22T11:59:55.000000")
     assert late["lateness_seconds"] == 3.0
+    assert told.take(earliest="2026-11-22T12:00:00.000000")["lateness_seconds"] == 0.0
 
 
 def test_the_lag_is_as_old_as_the_oldest_message_can_be(told: Told) -> None:
@@ -204,6 +204,15 @@ def test_a_breach_is_told_with_its_command_and_its_end(told: Told) -> None:
     assert told.take(completeness(1.0, passed=True))["problems"] == 0
     assert told.sent[1].startswith("recovered after")
     assert told.state["problems"] == []
+
+
+def test_a_batch_without_rows_breaches_nothing(told: Told) -> None:
+    empty = Measured("size", None, 0.0, 1.0, False, "warning")
+    counts = {"applied": 0, "quarantined": 0, "control": 1}
+    told.take(empty, consumed=1, outcomes=counts)
+    assert (told.sent, told.lines[-1]["breached"]) == ([], 0)
+    told.take(empty, outcomes={**counts, "quarantined": 1}, consumed=2)
+    assert len(told.sent) == 1
 
 
 def test_a_stream_that_fails_again_is_told_and_that_it_goes_on(told: Told) -> None:
@@ -278,3 +287,10 @@ def test_local_status_shows_lag_freshness_and_what_is_wrong(
     ]
     view.show_status(told.stack(), with_limits=False)
     assert "2 problems" in capsys.readouterr().out
+
+
+def test_the_end_of_a_log_is_shown_without_its_metrics(told: Told, tmp_path: Path) -> None:
+    log = tmp_path / "job.log"
+    told.take()
+    log.write_text(f"it fails\n{json.dumps(told.lines[-1])}\n", encoding="utf-8")
+    assert last_lines(log, 1) == ["it fails"]
