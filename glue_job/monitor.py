@@ -11,7 +11,7 @@ from pyspark.sql import SparkSession
 
 from glue_job.alerts import Alerts, Problem, utc_now
 from glue_job.contract.model import Table
-from glue_job.contract.telemetry import LOCAL_STACK
+from glue_job.contract.telemetry import DIMENSIONS, LOCAL_STACK
 from glue_job.edge import emf, files
 from glue_job.errors import JobError
 from glue_job.pipeline.report import BatchReport, Measured, Watermark
@@ -20,6 +20,8 @@ from glue_job.stopwatch import Stopwatch
 
 log = logging.getLogger("glue_job")
 
+LOOK_SECONDS = 60.0
+"""Between two lines where nothing happens."""
 FAILURES_TOLD = 2
 """A stream that fails once and then goes on is not worth a message."""
 
@@ -58,6 +60,32 @@ class FileMemory:
     def write(self, text: str) -> None:
         """Write the file anew."""
         files.write_text(self.spark, self.path, text)
+
+
+class JobMonitor:
+    """Tells each minute that the job runs: an alarm watches that it does not fall silent."""
+
+    def __init__(
+        self,
+        origin: Origin,
+        *,
+        clock: Callable[[], datetime] = utc_now,
+        write: Callable[[str], None] = emf.write,
+    ) -> None:
+        """Name the job; the first look tells."""
+        self._origin = origin
+        self._clock = clock
+        self._write = write
+        self._told_at: datetime | None = None
+
+    def look(self, running: int) -> None:
+        """Tell how many tables run, unless that was told in the last minute."""
+        now = self._clock()
+        if self._told_at is not None and (now - self._told_at).total_seconds() < LOOK_SECONDS:
+            return
+        self._told_at = now
+        stack = self._origin.stack_name
+        self._write(emf.spelled(now, {"stack": stack}, {"running": running}, {}))
 
 
 class TableMonitor:
@@ -203,7 +231,7 @@ class TableMonitor:
         messages, seconds = self._lag or (None, None)
         line = emf.spelled(
             self._clock(),
-            {"stack": self._origin.stack_name, "table": self._table.name},
+            dict(zip(DIMENSIONS, (self._origin.stack_name, self._table.name), strict=True)),
             {
                 **metrics,
                 "lag_messages": messages,

@@ -25,7 +25,7 @@ from glue_job.edge.files import read_text
 from glue_job.edge.lease import LakeLock
 from glue_job.edge.mailbox import Mailbox
 from glue_job.errors import JobError
-from glue_job.monitor import FileMemory, Origin, TableMonitor
+from glue_job.monitor import FileMemory, JobMonitor, Origin, TableMonitor
 from glue_job.requests import Answer
 from glue_job.state import StateFile
 from glue_job.stream import LONGEST_PAUSE_SECONDS, StreamSettings, TableStream
@@ -104,8 +104,14 @@ def _run(arguments: Arguments, spark: SparkSession, held: ExitStack) -> int:
                 ),
             )
         )
+    job_monitor = JobMonitor(origin)
+
+    def each_turn() -> None:
+        guard()
+        job_monitor.look(sum(stream.is_running for stream in streams))
+
     try:
-        _supervise(streams, mailbox, stop, arguments, guard)
+        _supervise(streams, mailbox, stop, arguments, each_turn)
     finally:
         # What holds the lake is given back after this: nothing writes any more then.
         spark.stop()
@@ -146,7 +152,7 @@ def _supervise(
     mailbox: Mailbox,
     stop: threading.Event,
     arguments: Arguments,
-    guard: Callable[[], None],
+    each_turn: Callable[[], None],
 ) -> None:
     looked_at = -_MAIL_SECONDS
     stop_file = arguments.stop_file
@@ -156,7 +162,7 @@ def _supervise(
                 break
             _hand_out(mailbox, streams)
             looked_at = time.monotonic()
-        guard()
+        each_turn()
         for stream in streams:
             stream.watch()
         stop.wait(_POLL_SECONDS)

@@ -18,7 +18,7 @@ from glue_job import positions, session
 from glue_job.edge.kafka import Topic, TopicState
 from glue_job.edge.mailbox import Mailbox
 from glue_job.errors import JobError
-from glue_job.monitor import TableMonitor, first_line
+from glue_job.monitor import LOOK_SECONDS, TableMonitor, first_line
 from glue_job.pipeline.report import Offsets, Recorded
 from glue_job.repair import answer
 from glue_job.requests import Answer, Request
@@ -29,8 +29,6 @@ log = logging.getLogger("glue_job")
 
 LONGEST_PAUSE_SECONDS = 120.0
 _FIRST_PAUSE_SECONDS = 2.0
-LOOK_SECONDS = 60.0
-"""Between two looks at a topic's end; a batch looks too."""
 
 
 @dataclass(frozen=True)
@@ -236,8 +234,7 @@ class TableStream:
             log.warning("%s: the lag is not known: %s", self.name, error)
             self._tell(self._monitor.lag_is_unknown)
             return
-        runs = self._query is not None and self._query.isActive
-        is_well = runs and time.monotonic() >= self._start_at + LOOK_SECONDS
+        is_well = self.is_running and time.monotonic() >= self._start_at + LOOK_SECONDS
         self._tell(lambda: self._monitor.lag_is(ends, self._taken, is_well=is_well))
 
     def _tell(self, tell: Callable[[], None]) -> None:
@@ -253,6 +250,11 @@ class TableStream:
             self._query.stop()
             self._state.change(self.name, state="stopped")
         self._topic.close()
+
+    @property
+    def is_running(self) -> bool:
+        """Tell whether the query runs, which may have failed before."""
+        return self._query is not None and self._query.isActive
 
     @property
     def is_busy(self) -> bool:

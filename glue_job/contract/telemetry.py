@@ -25,5 +25,6 @@ METRICS = {
     "lag_seconds": "Seconds",
     "failures": "Count",
     "problems": "Count",
+    "running": "Count",
 }
-"""Each metric with its CloudWatch unit."""
+"""Each metric with its CloudWatch unit; `running` is of the whole job, and has no table."""

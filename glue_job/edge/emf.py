@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from datetime import datetime
 
-from glue_job.contract.telemetry import DIMENSIONS, METRICS, NAMESPACE
+from glue_job.contract.telemetry import METRICS, NAMESPACE
 
 
 def spelled(
@@ -23,13 +23,13 @@ def spelled(
     known = {name: value for name, value in metrics.items() if value is not None}
     directive = {
         "Namespace": NAMESPACE,
-        "Dimensions": [list(DIMENSIONS)],
+        "Dimensions": [list(dimensions)],
         "Metrics": [{"Name": name, "Unit": METRICS[name]} for name in known],
     }
     return json.dumps(
         {
             "_aws": {"Timestamp": int(at.timestamp() * 1000), "CloudWatchMetrics": [directive]},
-            **{name: dimensions[name] for name in DIMENSIONS},
+            **dimensions,
             **known,
             **properties,
         }

@@ -18,7 +18,7 @@ from glue_job.alerts import Alerts
 from glue_job.contract.loader import load
 from glue_job.contract.telemetry import METRICS
 from glue_job.errors import JobError
-from glue_job.monitor import Origin, TableMonitor
+from glue_job.monitor import JobMonitor, Origin, TableMonitor
 from glue_job.pipeline.report import Batch, BatchReport, Measured, Watermark
 from glue_job.state import StateFile
 from glue_job.stopwatch import Stopwatch
@@ -287,6 +287,20 @@ def test_local_status_shows_lag_freshness_and_what_is_wrong(
     ]
     view.show_status(told.stack(), with_limits=False)
     assert "2 problems" in capsys.readouterr().out
+
+
+def test_the_job_tells_each_minute_that_it_runs(told: Told) -> None:
+    job = JobMonitor(
+        Origin("demo", "9f31c2"),
+        clock=told.clock,
+        write=lambda line: told.lines.append(json.loads(line)),
+    )
+    for second in range(121):
+        told.now = NOW + timedelta(seconds=second)
+        job.look(running=5)
+    assert [line["running"] for line in told.lines] == [5, 5, 5]
+    jsonschema.validate(told.lines[0], EMF)
+    assert told.lines[0]["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["stack"]]
 
 
 def test_the_end_of_a_log_is_shown_without_its_metrics(told: Told, tmp_path: Path) -> None:
