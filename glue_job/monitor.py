@@ -15,6 +15,7 @@ from glue_job.contract.telemetry import DIMENSIONS, LOCAL_STACK
 from glue_job.edge import emf, files
 from glue_job.errors import JobError
 from glue_job.pipeline.report import BatchReport, Measured, Watermark
+from glue_job.positions import Lag
 from glue_job.state import StateFile
 from glue_job.stopwatch import Stopwatch
 
@@ -109,41 +110,26 @@ class TableMonitor:
         self._clock = clock
         self._write = write
         self._reached = Watermark()
-        self._caught_up_at: datetime | None = None
-        self._lag: tuple[int, float | None] | None = None
+        self._lag: Lag | None = None
 
     def resume(self, reached: Watermark) -> None:
         """Take how far the table was read before."""
         self._reached = self._reached.joined(reached)
 
-    def lag_is(
-        self, ends: Mapping[int, int], taken: Mapping[int, int], *, is_well: bool = True
-    ) -> None:
-        """Compare where the topic ends with what was taken, by partition.
-
-        A stream that runs well, with nothing left to take, has recovered from a failure.
-        The oldest message that waits came after the moment at which none did, and after the newest
-        change that was taken: it is at most so old.
-        """
-        messages = sum(max(0, end - taken.get(place, 0)) for place, end in ends.items())
-        now = self._clock()
-        if not messages:
-            self._caught_up_at = now
-        known = [self._caught_up_at, *map(_moment, (self._reached.emission, self._reached.loaded))]
-        since = max((moment for moment in known if moment is not None), default=None)
-        seconds = None if since is None else max(0.0, (now - since).total_seconds())
-        self._lag = (messages, seconds)
+    def lag_is(self, lag: Lag, *, is_well: bool = True) -> None:
+        """Take the lag; a stream that runs well, with nothing left to take, has recovered."""
+        self._lag = lag
         limit = self._table.sla_seconds
-        behind = limit is not None and seconds is not None and seconds > limit
         problem = Problem(
             "lag",
-            f"{messages} messages wait in `{self._table.topic}`, for up to {seconds or 0:.0f} s"
-            f" (sla_seconds {limit})",
+            f"{lag.messages} messages wait in `{self._table.topic}`, the oldest for"
+            f" {lag.seconds:.0f} s (sla_seconds {limit})",
             self._logs,
         )
-        judged = {"lag", "stream"} if is_well and not messages else {"lag"}
-        self._alerts.see([problem] if behind else [], judged)
-        self._note(lag_messages=messages, lag_seconds=seconds)
+        is_late = limit is not None and lag.seconds > limit
+        judged = {"lag", "stream"} if is_well and not lag.messages else {"lag"}
+        self._alerts.see([problem] if is_late else [], judged)
+        self._note(lag_messages=lag.messages, lag_seconds=lag.seconds)
 
     def lag_is_unknown(self) -> None:
         """Tell no lag rather than an old one."""
@@ -228,14 +214,13 @@ class TableMonitor:
         self._state.change(self._table.name, problems=self._alerts.standing, **values)
 
     def _emit(self, metrics: Mapping[str, float | None], properties: Mapping[str, object]) -> None:
-        messages, seconds = self._lag or (None, None)
         line = emf.spelled(
             self._clock(),
             dict(zip(DIMENSIONS, (self._origin.stack_name, self._table.name), strict=True)),
             {
                 **metrics,
-                "lag_messages": messages,
-                "lag_seconds": None if seconds is None else round(seconds, 3),
+                "lag_messages": self._lag.messages if self._lag else None,
+                "lag_seconds": round(self._lag.seconds, 3) if self._lag else None,
                 "problems": len(self._alerts.standing),
             },
             {

@@ -228,14 +228,14 @@ class TableStream:
         """Ask where the topic ends; brokers that do not answer are asked later."""
         self._look_at = time.monotonic() + LOOK_SECONDS
         try:
-            ends = self._topic.ends()
+            lag = self._topic.lag(self._taken)
         except JobError as error:
             self._look_at += LONGEST_PAUSE_SECONDS
             log.warning("%s: the lag is not known: %s", self.name, error)
             self._tell(self._monitor.lag_is_unknown)
             return
         is_well = self.is_running and time.monotonic() >= self._start_at + LOOK_SECONDS
-        self._tell(lambda: self._monitor.lag_is(ends, self._taken, is_well=is_well))
+        self._tell(lambda: self._monitor.lag_is(lag, is_well=is_well))
 
     def _tell(self, tell: Callable[[], None]) -> None:
         """Tell something; a table must not stop because that fails."""

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -24,6 +25,7 @@ from glue_job.arguments import parse
 from glue_job.edge.kafka import Topic, connection
 from glue_job.edge.mailbox import Mailbox
 from glue_job.monitor import FileMemory, Origin, TableMonitor
+from glue_job.positions import Lag
 from glue_job.requests import ANSWER, Request, Selection
 from glue_job.state import StateFile
 from glue_job.stream import StreamSettings, TableStream
@@ -81,12 +83,14 @@ class Feed:
         admin.delete_records({TopicPartition(self.topic, partition): offset})
         admin.close()
 
-    def send(self, *records: Record) -> None:
-        """Produce records; a key always goes to the same partition."""
+    def send(self, *records: Record, ages: Iterable[int] = ()) -> None:
+        """Produce records, so many seconds ago; a key always goes to the same partition."""
         producer = KafkaProducer(**self._client)
-        for record in records:
+        for record, age in zip_longest(records, ages, fillvalue=0):
+            assert isinstance(record, Record)
             partition = record.data["id"] % 2
-            producer.send(self.topic, value=record.value.encode(), partition=partition)
+            at = int(time.time() - age) * 1000
+            producer.send(self.topic, record.value.encode(), partition=partition, timestamp_ms=at)
         producer.flush()
         producer.close()
 
@@ -297,6 +301,18 @@ def test_a_running_stream_answers_a_request(feed: Feed) -> None:
         stream.stop()
     assert json.loads(answer.read_text())["counts"] == {"tried": 1, "tired": 0, "applied": 1}
     assert keys(feed) == [1, 3, 5]
+
+
+def test_the_lag_counts_what_waits_and_knows_the_oldest(feed: Feed) -> None:
+    stream, _ = feed.stream()
+    assert stream._topic.lag({}) == Lag(0, 0.0)
+    feed.send(*inserts(1, 2, 4), ages=(900, 100, 5))
+    assert stream._topic.lag({0: 2, 1: 1}) == Lag(0, 0.0)
+    behind = stream._topic.lag({0: 0, 1: 1})
+    assert behind.messages == 2
+    assert 100 <= behind.seconds <= 110
+    assert 900 <= stream._topic.lag({}).seconds <= 960
+    stream.stop()
 
 
 def test_a_breach_is_told_once_though_its_batch_is_replayed(

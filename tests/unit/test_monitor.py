@@ -20,6 +20,7 @@ from glue_job.contract.telemetry import METRICS
 from glue_job.errors import JobError
 from glue_job.monitor import JobMonitor, Origin, TableMonitor
 from glue_job.pipeline.report import Batch, BatchReport, Measured, Watermark
+from glue_job.positions import Lag
 from glue_job.state import StateFile
 from glue_job.stopwatch import Stopwatch
 from tests.unit import lake_builder
@@ -138,7 +139,7 @@ def completeness(value: float | None, *, passed: bool) -> Measured:
 
 
 def test_a_batch_is_one_line_of_metrics(told: Told) -> None:
-    told.monitor.lag_is({0: 20, 1: 4}, {0: 15, 1: 4})
+    told.monitor.lag_is(Lag(5, 1.5))
     line = told.take(
         earliest="2026-11-22T11:59:50.000000",
         watermark=Watermark(effective="2026-11-22T11:59:58.000000"),
@@ -163,6 +164,7 @@ def test_a_batch_is_one_line_of_metrics(told: Told) -> None:
         "breached": 0,
         "source_to_lake_seconds": 10.0,
         "lag_messages": 5,
+        "lag_seconds": 1.5,
         "problems": 0,
     }
     assert (line["stack"], line["table"]) == ("demo", "vehicles")
@@ -173,18 +175,11 @@ def test_a_batch_is_one_line_of_metrics(told: Told) -> None:
     assert told.take(earliest="2026-11-22T12:00:00.000000")["lateness_seconds"] == 0.0
 
 
-def test_the_lag_is_as_old_as_the_oldest_message_can_be(told: Told) -> None:
-    told.monitor.lag_is({0: 5}, {})
+def test_no_lag_is_told_rather_than_an_old_one(told: Told) -> None:
+    told.monitor.lag_is(Lag(3, 60.04))
     told.monitor.tell()
-    assert (told.lines[-1]["lag_messages"], told.lines[-1].get("lag_seconds")) == (5, None)
-    told.monitor.resume(Watermark(emission="2026-11-22T11:59:00.000000"))
-    told.monitor.lag_is({0: 5}, {0: 2})
-    assert (told.state["lag_messages"], told.state["lag_seconds"]) == (3, 60.0)
-    told.monitor.lag_is({0: 5}, {0: 5})
-    assert (told.state["lag_messages"], told.state["lag_seconds"]) == (0, 0.0)
-    told.now += timedelta(seconds=7)
-    told.monitor.lag_is({0: 6}, {0: 5})
-    assert (told.state["lag_messages"], told.state["lag_seconds"]) == (1, 7.0)
+    assert (told.lines[-1]["lag_messages"], told.lines[-1]["lag_seconds"]) == (3, 60.04)
+    assert (told.state["lag_messages"], told.state["lag_seconds"]) == (3, 60.04)
     told.monitor.lag_is_unknown()
     told.monitor.tell()
     assert (told.state["lag_messages"], "lag_messages" in told.lines[-1]) == (None, False)
@@ -226,7 +221,7 @@ def test_a_stream_that_fails_again_is_told_and_that_it_goes_on(told: Told) -> No
     ]
     assert [line["failures"] for line in told.lines] == [1, 1, 1]
     jsonschema.validate(told.lines[-1], EMF)
-    told.monitor.lag_is({0: 5}, {0: 2})
+    told.monitor.lag_is(Lag(3, 1.0))
     assert len(told.sent) == 1
     told.take()
     assert told.sent[1].startswith("recovered after 0 s: does not go on")
@@ -235,23 +230,20 @@ def test_a_stream_that_fails_again_is_told_and_that_it_goes_on(told: Told) -> No
 def test_a_stream_with_nothing_left_to_read_has_recovered(told: Told) -> None:
     told.monitor.failed(ValueError("no\ndetails"), 2)
     assert "cdcctl logs glue --table vehicles --stack demo" in told.sent[0]
-    told.monitor.lag_is({0: 5}, {0: 5}, is_well=False)
+    told.monitor.lag_is(Lag(0, 0.0), is_well=False)
     assert len(told.sent) == 1
-    told.monitor.lag_is({0: 5}, {0: 5})
+    told.monitor.lag_is(Lag(0, 0.0))
     assert told.sent[1].startswith("recovered")
 
 
 def test_a_lag_over_the_tables_limit_is_told(tmp_path: Path) -> None:
     told = Told(tmp_path, sla=60, stack=None)
-    told.monitor.lag_is({0: 5}, {0: 5})
-    told.now += timedelta(seconds=60)
-    told.monitor.lag_is({0: 9}, {0: 5})
+    told.monitor.lag_is(Lag(4, 60.0))
     assert told.sent == []
-    told.now += timedelta(seconds=1)
-    told.monitor.lag_is({0: 9}, {0: 5})
-    assert "4 messages wait in `cdc-vehicles`, for up to 61 s (sla_seconds 60)" in told.sent[0]
+    told.monitor.lag_is(Lag(4, 61.0))
+    assert "4 messages wait in `cdc-vehicles`, the oldest for 61 s (sla_seconds 60)" in told.sent[0]
     assert "cdcctl local status" in told.sent[0]
-    told.monitor.lag_is({0: 9}, {0: 9})
+    told.monitor.lag_is(Lag(0, 0.0))
     assert told.sent[1].startswith("recovered after 0 s: 4 messages wait")
 
 
@@ -260,7 +252,7 @@ def test_local_status_shows_lag_freshness_and_what_is_wrong(
 ) -> None:
     told = Told(tmp_path, stack=None)
     told.now = datetime.now(UTC)
-    told.monitor.lag_is({0: 20}, {0: 15})
+    told.monitor.lag_is(Lag(5, 1.5))
     told.counts(applied=96, quarantined=4)
     told.take(completeness(1.0, passed=True))
     view.show_status(told.stack(), with_limits=False)
