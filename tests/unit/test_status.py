@@ -179,7 +179,7 @@ def test_a_healthy_pipeline_has_no_problem(capsys: pytest.CaptureFixture[str]) -
         ),
         (
             {"get_metric_data": metrics(lag_messages=37, lag_seconds=301.0)},
-            "drivers: 37 messages wait in Kafka, for up to 301 s (limit 300 s)"
+            "drivers: 37 messages wait in Kafka, the oldest for 301 s (limit 300 s)"
             " | cdcctl logs glue --table drivers",
         ),
         ({"get_job_runs": {"JobRuns": []}}, "the job has never run | cdcctl start glue"),

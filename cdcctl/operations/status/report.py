@@ -241,7 +241,7 @@ def _late(name: str, told: TableLake, report: StatusReport, sla: int | None) -> 
     lag = (report.lags.seen or {}).get(name)
     if lag is not None and lag.seconds is not None:
         seconds, limit = lag.seconds, float(sla or _LAG_LIMIT_SECONDS)
-        how = f"{lag.messages} messages wait in Kafka, for up to {seconds:.0f} s"
+        how = f"{lag.messages} messages wait in Kafka, the oldest for {seconds:.0f} s"
     elif told.newest_batch_at is not None and sla is not None:
         seconds, limit = (report.at - told.newest_batch_at).total_seconds(), float(sla)
         how = f"the newest batch is {seconds:.0f} s old"
