@@ -38,6 +38,8 @@ class Arguments:
     local_cores: int | None = None
     spark_jars: str = ""
     requests: str | None = None
+    alert_topic: str | None = None
+    code_hash: str = ""
     consent: Consent = field(default_factory=Consent)
 
 
@@ -59,6 +61,8 @@ def parse(argv: Sequence[str]) -> Arguments:
     parser.add_argument("--stop-file", type=Path, help="the job ends when this file appears")
     parser.add_argument("--state-file", type=Path, help="rewritten after every batch")
     parser.add_argument("--requests", help="folder of what cdcctl asks of the running job")
+    parser.add_argument("--alert-topic", help="the SNS topic that is told of problems")
+    parser.add_argument("--code-hash", default="", help="the hash of this code, for what is told")
     for name, meaning in _CONSENTS.items():
         parser.add_argument(
             f"--{name.replace('_', '-')}",

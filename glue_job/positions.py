@@ -3,11 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 
 from glue_job.pipeline.report import Offsets, Recorded
 
 Ends = Mapping[int, int]
 """By partition: an offset."""
+
+_LONGEST_LAG_SECONDS = 2.0**25
+_REFINEMENTS = 4
+
+
+@dataclass(frozen=True)
+class Lag:
+    """What of a topic was not taken yet."""
+
+    messages: int
+    seconds: float
+    """The age of the oldest of them."""
+
+
+def oldest(is_older: Callable[[float], bool]) -> float:
+    """Find the age of the oldest message, in seconds, at most a sixteenth too high.
+
+    `is_older` tells whether there is a message older than so many seconds; it is asked some ten
+    times.
+    """
+    low, high = 0.0, 1.0
+    while high < _LONGEST_LAG_SECONDS and is_older(high):
+        low, high = high, 2 * high
+    for _ in range(_REFINEMENTS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if is_older(middle) else (low, middle)
+    return high
 
 
 def ends(records: Iterable[Recorded], topic_id: str) -> dict[int, int]:

@@ -8,13 +8,14 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
 from pyspark.sql import SparkSession
 
 from glue_job import session
+from glue_job.alerts import Alerts
 from glue_job.arguments import Arguments
 from glue_job.contract.lake import LakePaths
 from glue_job.contract.loader import Loaded, load, resolve
@@ -24,6 +25,7 @@ from glue_job.edge.files import read_text
 from glue_job.edge.lease import LakeLock
 from glue_job.edge.mailbox import Mailbox
 from glue_job.errors import JobError
+from glue_job.monitor import FileMemory, JobMonitor, Origin, TableMonitor
 from glue_job.requests import Answer
 from glue_job.state import StateFile
 from glue_job.stream import LONGEST_PAUSE_SECONDS, StreamSettings, TableStream
@@ -54,7 +56,8 @@ def _run(arguments: Arguments, spark: SparkSession, held: ExitStack) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     loaded = _load(spark, arguments.config)
-    pipeline = _resolved(loaded, arguments)
+    names = {} if arguments.lake is not None else aws.placeholders(arguments.config)
+    pipeline = _resolved(loaded, names)
     paths = _paths(pipeline, arguments)
     brokers = kafka.connection(pipeline, arguments)
     tables = pipeline.streamed_tables
@@ -62,6 +65,8 @@ def _run(arguments: Arguments, spark: SparkSession, held: ExitStack) -> int:
     checkpoints = arguments.checkpoint or pipeline.settings.checkpoint_location
     guard = _guard(arguments, checkpoints, held)
     mailbox = Mailbox(spark, _requests(arguments, checkpoints))
+    origin = Origin(names.get("STACK_NAME"), loaded.config_hash, arguments.code_hash)
+    send = aws.publisher(arguments.alert_topic) if arguments.alert_topic else _send_to_nobody
     streams = []
     for table in tables:
         job = TableJob(
@@ -87,14 +92,34 @@ def _run(arguments: Arguments, spark: SparkSession, held: ExitStack) -> int:
                 ),
                 state,
                 mailbox,
+                TableMonitor(
+                    table,
+                    origin,
+                    Alerts(
+                        f"cdcctl {origin.stack_name} {table.name}",
+                        FileMemory(spark, f"{checkpoints.rstrip('/')}/_alerts/{table.name}.json"),
+                        send,
+                    ),
+                    state,
+                ),
             )
         )
+    job_monitor = JobMonitor(origin)
+
+    def each_turn() -> None:
+        guard()
+        job_monitor.look(sum(stream.is_running for stream in streams))
+
     try:
-        _supervise(streams, mailbox, stop, arguments, guard)
+        _supervise(streams, mailbox, stop, arguments, each_turn)
     finally:
         # What holds the lake is given back after this: nothing writes any more then.
         spark.stop()
     return 0
+
+
+def _send_to_nobody(subject: str, text: str) -> None:
+    """Send nothing: the log has it."""
 
 
 def _guard(arguments: Arguments, checkpoints: str, held: ExitStack) -> Callable[[], None]:
@@ -127,7 +152,7 @@ def _supervise(
     mailbox: Mailbox,
     stop: threading.Event,
     arguments: Arguments,
-    guard: Callable[[], None],
+    each_turn: Callable[[], None],
 ) -> None:
     looked_at = -_MAIL_SECONDS
     stop_file = arguments.stop_file
@@ -137,7 +162,7 @@ def _supervise(
                 break
             _hand_out(mailbox, streams)
             looked_at = time.monotonic()
-        guard()
+        each_turn()
         for stream in streams:
             stream.watch()
         stop.wait(_POLL_SECONDS)
@@ -173,11 +198,9 @@ def _load(spark: SparkSession, path: str) -> Loaded:
     return loaded
 
 
-def _resolved(loaded: Loaded, arguments: Arguments) -> Pipeline:
+def _resolved(loaded: Loaded, names: Mapping[str, str]) -> Pipeline:
     assert loaded.pipeline is not None
-    if arguments.lake is not None:
-        return loaded.pipeline
-    return resolve(loaded.pipeline, aws.placeholders(arguments.config))
+    return resolve(loaded.pipeline, names) if names else loaded.pipeline
 
 
 def _paths(pipeline: Pipeline, arguments: Arguments) -> LakePaths:

@@ -20,6 +20,11 @@ class TableStatus:
     outcomes: dict[str, int] = field(default_factory=dict)
     error: str | None = None
     restarts: int = 0
+    batch_at: str | None = None
+    lag_messages: int | None = None
+    lag_seconds: float | None = None
+    problems: list[dict[str, str]] = field(default_factory=list)
+    """As `Alerts.standing` gives them."""
 
 
 class StateFile:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -17,6 +18,7 @@ from glue_job import positions, session
 from glue_job.edge.kafka import Topic, TopicState
 from glue_job.edge.mailbox import Mailbox
 from glue_job.errors import JobError
+from glue_job.monitor import LOOK_SECONDS, TableMonitor, first_line
 from glue_job.pipeline.report import Offsets, Recorded
 from glue_job.repair import answer
 from glue_job.requests import Answer, Request
@@ -50,6 +52,7 @@ class TableStream:
         settings: StreamSettings,
         state: StateFile,
         mailbox: Mailbox,
+        monitor: TableMonitor,
     ) -> None:
         """Name the parts; `watch` begins."""
         self.job = job
@@ -58,12 +61,16 @@ class TableStream:
         self._settings = settings
         self._state = state
         self._mailbox = mailbox
+        self._monitor = monitor
         self._asked: list[Request] = []
         self._turn = threading.Lock()
         self._topic_id = ""
         self._query: StreamingQuery | None = None
         self._failures = 0
+        self._error: Exception | None = None
         self._start_at = 0.0
+        self._taken: dict[int, int] = {}
+        self._look_at = 0.0
 
     @property
     def name(self) -> str:
@@ -87,6 +94,10 @@ class TableStream:
         known = positions.ends(job.lake.records(), topic.topic_id)
         self._refuse_lost(positions.lost(known, topic.earliest))
         starts = {p: max(known.get(p, first), first) for p, first in topic.earliest.items()}
+        self._taken = dict(starts)
+        newest = job.lake.newest_record()
+        if newest is not None:
+            self._monitor.resume(newest.watermark)
         rows = self._topic.stream(
             self._own_session, starts, accept_lost=self._settings.accept_lost
         ).withColumn("topic_id", F.lit(topic.topic_id))
@@ -190,21 +201,48 @@ class TableStream:
             finally:
                 self._turn.release()
         if self._query is not None and not self._query.isActive:
-            self._fail(self._query.exception())
+            self._fail(self._error or self._query.exception())
             self._query = None
         if self._query is None and time.monotonic() >= self._start_at:
             try:
                 self.start()
             except Exception as error:  # noqa: BLE001 - one table must not stop the others
                 self._fail(error)
+        if self._taken and time.monotonic() >= self._look_at:
+            # Also while it has failed: then the lag grows.
+            self._tell_lag()
+            self._tell(self._monitor.tell)
 
     def _fail(self, error: Exception | StreamingQueryException | None) -> None:
         self._failures += 1
         pause = min(_FIRST_PAUSE_SECONDS * 2 ** (self._failures - 1), LONGEST_PAUSE_SECONDS)
         self._start_at = time.monotonic() + pause
-        said = str(error).strip().splitlines()[0] if error else "the query ended"
         log.error("%s: failed, again in %.0f s: %s", self.name, pause, error)
-        self._state.change(self.name, state="failed", error=said, restarts=self._failures)
+        self._state.change(
+            self.name, state="failed", error=first_line(error), restarts=self._failures
+        )
+        self._tell(lambda: self._monitor.failed(error, self._failures))
+        self._error = None
+
+    def _tell_lag(self) -> None:
+        """Ask where the topic ends; brokers that do not answer are asked later."""
+        self._look_at = time.monotonic() + LOOK_SECONDS
+        try:
+            lag = self._topic.lag(self._taken)
+        except JobError as error:
+            self._look_at += LONGEST_PAUSE_SECONDS
+            log.warning("%s: the lag is not known: %s", self.name, error)
+            self._tell(self._monitor.lag_is_unknown)
+            return
+        is_well = self.is_running and time.monotonic() >= self._start_at + LOOK_SECONDS
+        self._tell(lambda: self._monitor.lag_is(lag, is_well=is_well))
+
+    def _tell(self, tell: Callable[[], None]) -> None:
+        """Tell something; a table must not stop because that fails."""
+        try:
+            tell()
+        except Exception:
+            log.exception("%s: not told", self.name)
 
     def stop(self) -> None:
         """End the query after what it does now."""
@@ -212,6 +250,11 @@ class TableStream:
             self._query.stop()
             self._state.change(self.name, state="stopped")
         self._topic.close()
+
+    @property
+    def is_running(self) -> bool:
+        """Tell whether the query runs, which may have failed before."""
+        return self._query is not None and self._query.isActive
 
     @property
     def is_busy(self) -> bool:
@@ -222,7 +265,12 @@ class TableStream:
     def _take(self, rows: DataFrame, batch_id: int) -> None:
         with self._turn:
             self._do_what_is_asked()
-            self._take_batch(rows, batch_id)
+            try:
+                self._take_batch(rows, batch_id)
+            except Exception as error:
+                # The query tells a supervisor of its Java exception only.
+                self._error = error
+                raise
 
     def _take_batch(self, rows: DataFrame, batch_id: int) -> None:
         spark = session.prepare(rows.sparkSession)
@@ -242,6 +290,15 @@ class TableStream:
         self._failures = 0
         self._state.count(self.name, batch_id, report.outcomes)
         log.info("%s: batch %d: %s", self.name, batch_id, dict(report.outcomes))
+        for partition, (_, end) in report.offsets.get(self._topic_id, {}).items():
+            self._taken[partition] = max(end, self._taken.get(partition, 0))
+        self._tell_lag()
+        stopwatch = job.lake.stopwatch
+        self._tell(
+            lambda: self._monitor.batch_taken(
+                report, stopwatch, job.lake.versions_changed(report.batch)
+            )
+        )
 
     def _refuse_another_topic(self) -> None:
         """Stop a query whose topic was made anew: its offsets mean other messages now."""

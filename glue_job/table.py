@@ -19,6 +19,7 @@ from glue_job.edge.lake import TableLake
 from glue_job.errors import JobError
 from glue_job.pipeline.batch import process_batch
 from glue_job.pipeline.report import Batch, BatchReport, Release
+from glue_job.stopwatch import Stopwatch
 
 log = logging.getLogger("glue_job.table")
 
@@ -121,6 +122,7 @@ class TableJob:
     ) -> BatchReport:
         """Take a batch; one that was begun before is finished under its own config and time."""
         failpoints.reach("batch-start")
+        self.lake.stopwatch = Stopwatch()
         taken_as = self._taken_as(application_id, batch_id)
         asked = Batch(
             taken_as,
@@ -159,13 +161,16 @@ class TableJob:
             return process_batch(rows, asked, self.pipeline, self.table, self.lake)
         if self.lake.is_finished(recorded):
             log.info("%s: batch %s is in the lake already", self.table.name, asked.batch_id)
-            return recorded.report(self.table.name, self.table.topic)
+            # What was measured may not have been told before the process ended.
+            report = recorded.report(self.table.name, self.table.topic)
+            return replace(report, measures=self.lake.measured(recorded.batch))
         begun = replace(recorded.batch, release=asked.release, is_whole=asked.is_whole)
         pipeline, table = self.config_of(begun.config_hash)
         lake = self.lake
         if table is not self.table:
             lake = TableLake(self.spark, self.paths, table, self._guard)
             lake.load_records()
+            lake.stopwatch = self.lake.stopwatch
         report = process_batch(rows, begun, pipeline, table, lake)
         if lake is not self.lake:
             self.lake.load_records()

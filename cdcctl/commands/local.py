@@ -166,14 +166,14 @@ def down(
 def status(
     local_dir: LocalDirOption = DEFAULT_LOCAL_DIR,
     exit_status: Annotated[
-        bool, typer.Option("--exit-status", help="Exit 7 when a process is not well.")
+        bool, typer.Option("--exit-status", help="Exit 7 when a process or a table is not well.")
     ] = False,
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Also what the capture cannot do as DMS does.")
     ] = False,
     output_format: OutputOption = OutputFormat.table,
 ) -> None:
-    """Show the processes of the stack, its addresses, and how far each table is."""
+    """Show processes and addresses, each table's lag, and what is wrong with its command."""
     from cdcctl.operations.local_stack import stack_status
     from cdcctl.ui import local_stack as view
 
@@ -183,7 +183,7 @@ def status(
         output_format,
         lambda: view.show_status(report, with_limits=verbose),
     )
-    if exit_status and not report.is_healthy:
+    if exit_status and (report.problems or not report.is_healthy):
         raise typer.Exit(ExitCode.UNHEALTHY)
 
 

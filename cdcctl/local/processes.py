@@ -16,6 +16,8 @@ from pathlib import Path
 
 import psutil
 
+from glue_job.contract.telemetry import LINE_START
+
 PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
@@ -118,7 +120,7 @@ def is_port_free(port: int) -> bool:
 
 
 def last_lines(log: Path, count: int = 15, since: int = 0) -> list[str]:
-    """Give the end of a log file, of what was written after byte `since`."""
+    """Give the end of a log file without its metrics, of what was written after byte `since`."""
     try:
         with log.open("rb") as handle:
             size = handle.seek(0, os.SEEK_END)
@@ -126,4 +128,5 @@ def last_lines(log: Path, count: int = 15, since: int = 0) -> list[str]:
             text = handle.read().decode("utf-8", errors="replace")
     except OSError:
         return []
-    return [line for line in text.splitlines() if line.strip()][-count:]
+    lines = [line for line in text.splitlines() if line.strip()]
+    return [line for line in lines if not line.startswith(LINE_START)][-count:]

@@ -28,6 +28,7 @@ from cdcctl.local.processes import (
 from cdcctl.local.stack import ALREADY_UP, StackSettings, child_environment, is_supervised
 from cdcctl.local.supervisor import Phase, end_leftovers, read_state
 from cdcctl.operations.configuration import load_config, require_table
+from cdcctl.operations.problem import Problem, quarantine_problems
 from glue_job.consent import Consent
 
 if TYPE_CHECKING:
@@ -100,6 +101,13 @@ class StackReport:
     children: tuple[ChildReport, ...] = ()
     tables: tuple[CaptureReport, ...] = ()
     warnings: tuple[str, ...] = ()
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """Give what is wrong with the tables."""
+        if not self.is_up:
+            return ()
+        return tuple(problem for table in self.tables for problem in _problems(table))
 
     @property
     def is_healthy(self) -> bool:
@@ -359,6 +367,13 @@ def _report(stack: StackDirectory, was_up: bool = False) -> StackReport:
         tables=_tables(stack, state.get("tables", {})),
         warnings=tuple(warnings),
     )
+
+
+def _problems(table: CaptureReport) -> list[Problem]:
+    job, name = table.job, table.table.partition(".")[2]
+    standing = [Problem(f"{name}: {each['text']}", each["fix"]) for each in job.get("problems", ())]
+    refused = job.get("outcomes", {}).get("quarantined", 0)
+    return standing + quarantine_problems(name, refused, job.get("rows", 0), option=" --local")
 
 
 def _child(stack: StackDirectory, name: str, child: dict[str, Any], is_up: bool) -> ChildReport:

@@ -15,12 +15,16 @@ from cdcctl.aws.errors import AwsError
 from cdcctl.errors import CdcctlError, ExitCode
 from cdcctl.operations.target import Target
 from cdcctl.redaction import redacted
+from glue_job.contract.telemetry import LINE_START
 
 SOURCES = ("glue", "dms", "msk", "cfn", "lambda")
 _POLL_SECONDS = 3.0
 _OVERLAP = timedelta(seconds=30)
 """CloudWatch takes lines late: a look goes back so far, and what was shown is left out."""
-_NOISE = re.compile(r"^(START|END|REPORT|INIT_START) |Found endpoint for |Stage \d+:|WARN Utils:")
+_NOISE = re.compile(
+    r"^(START|END|REPORT|INIT_START) |Found endpoint for |Stage \d+:|WARN Utils:"
+    rf"|^{re.escape(LINE_START)}"
+)
 
 
 @dataclass(frozen=True)
@@ -133,7 +137,7 @@ def _groups(target: Target, function: str) -> Iterator[tuple[str, str, str | Non
             raise
         runs = []
     for run in runs:
-        for group in ("error", "logs-v2"):
+        for group in ("error", "output", "logs-v2"):
             yield "glue", f"/aws-glue/jobs/{group}", run
     yield "dms", names.dms_log_group, None
     yield "msk", names.kafka_log_group, None

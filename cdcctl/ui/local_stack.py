@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from rich.text import Text
 
-from cdcctl.operations.local_stack import ChildReport, StackReport
+from cdcctl.operations.local_stack import CaptureReport, ChildReport, StackReport
 from cdcctl.operations.seed import SeedReport
 from cdcctl.ui import tables
 from cdcctl.ui.output import Document
+from cdcctl.ui.problems import show_problems
 from cdcctl.ui.tables import Heading
 
 _STYLES = {
@@ -59,6 +62,7 @@ def status_document(report: StackReport) -> Document:
             }
             for table in report.tables
         ],
+        "problems": [asdict(problem) for problem in report.problems],
     }
     return Document("local-status/v1", data, children, warnings=report.warnings)
 
@@ -84,6 +88,7 @@ def show_status(report: StackReport, with_limits: bool) -> None:
             _show_problem(child)
     if report.is_up and report.tables:
         tables.show("", _captured_table(report))
+        show_problems(report.problems)
     if with_limits:
         from cdcctl.local.capture import LIMITS
 
@@ -193,25 +198,28 @@ def _show_problem(child: ChildReport) -> None:
 
 def _captured_table(report: StackReport) -> Any:
     headings = (
-        Heading("TABLE"),
-        Heading("LOADED"),
-        *(Heading(name, "right") for name in ("ROWS", "INS", "UPD", "DEL")),
+        Heading("TABLE", is_wide=True),
+        Heading("LOADED", "right"),
+        Heading("I/U/D", "right"),
         Heading("JOB"),
-        Heading("BATCH", "right"),
+        *(Heading(name, "right") for name in ("BATCH", "LAG", "FRESH", "QUAR.")),
     )
-    return tables.table(
-        headings,
-        [
-            (
-                table.table.partition(".")[2],
-                "yes" if table.is_loaded else "no",
-                *(
-                    f"{count:,}"
-                    for count in (table.load_rows, table.inserts, table.updates, table.deletes)
-                ),
-                str(table.job.get("state", "-")),
-                str(table.job.get("batch_id", "-")),
-            )
-            for table in report.tables
-        ],
+    now = datetime.now(UTC)
+    return tables.table(headings, [_captured_row(table, now) for table in report.tables])
+
+
+def _captured_row(table: CaptureReport, now: datetime) -> tuple[str, ...]:
+    job = table.job
+    at = job.get("batch_at")
+    return (
+        table.table.partition(".")[2],
+        f"{table.load_rows:,}" if table.is_loaded else "no",
+        "/".join(f"{count:,}" for count in (table.inserts, table.updates, table.deletes)),
+        str(job.get("state", "-")),
+        *(
+            "-" if job.get(name) is None else str(job[name])
+            for name in ("batch_id", "lag_messages")
+        ),
+        tables.ago(datetime.fromisoformat(at), now).removesuffix(" ago") if at else "-",
+        str(job.get("outcomes", {}).get("quarantined", "-")),
     )

@@ -7,10 +7,11 @@ from typing import Any
 from rich.text import Text
 
 from cdcctl.operations.status.lake import TableLake
-from cdcctl.operations.status.parts import TableCapture
+from cdcctl.operations.status.parts import Lag, TableCapture
 from cdcctl.operations.status.report import Part, StatusReport, as_data
 from cdcctl.ui import console, tables
 from cdcctl.ui.output import Document
+from cdcctl.ui.problems import show_problems
 from cdcctl.ui.tables import Heading
 
 _UNITS = ((1024**4, "TB"), (1024**3, "GB"), (1024**2, "MB"), (1024, "kB"))
@@ -35,13 +36,7 @@ def show_status(report: StatusReport) -> None:
     tables.show(_head(report), *_parts(report), _tables(report))
     if report.lake.absent:
         tables.show(Text(f"lake: n/a ({report.lake.absent})", style="yellow"))
-    if not report.problems:
-        tables.show(Text("✔ nothing is wrong", style="green"))
-        return
-    count = len(report.problems)
-    tables.show(Text(f"{count} problem{'s' if count > 1 else ''}", style="bold red"))
-    for problem in report.problems:
-        tables.show(Text.assemble("→ ", problem.text, "\n  ", (problem.fix, "bold")))
+    show_problems(report.problems)
 
 
 def _head(report: StatusReport) -> Text:
@@ -109,22 +104,27 @@ def _tables(report: StatusReport) -> Any:
         Heading("TABLE", is_wide=True),
         Heading("LOADED", "right"),
         Heading("I/U/D", "right"),
+        Heading("LAG", "right"),
         Heading("FRESH", "right"),
         Heading("ROWS", "right"),
         Heading("QUAR. 1h/24h"),
         Heading("DQ", is_wide=True),
     )
     captured = report.replication.seen.tables if report.replication.seen else {}
-    lake = report.lake.seen or {}
+    lake, lags = report.lake.seen or {}, report.lags.seen or {}
     rows = (
-        _row(name, captured.get(name), lake.get(name, TableLake()), report)
+        _row(name, captured.get(name), lags.get(name), lake.get(name, TableLake()), report)
         for name in report.tables
     )
     return tables.table(headings, rows)
 
 
 def _row(
-    name: str, captured: TableCapture | None, told: TableLake, report: StatusReport
+    name: str,
+    captured: TableCapture | None,
+    lag: Lag | None,
+    told: TableLake,
+    report: StatusReport,
 ) -> tuple[str | Text, ...]:
     changes = (
         "–"
@@ -140,6 +140,7 @@ def _row(
         name,
         "–" if captured is None else _count(captured.loaded),
         changes,
+        "–" if lag is None or lag.messages is None else _count(lag.messages),
         fresh.removesuffix(" ago"),
         "–" if told.rows is None else _count(told.rows),
         f"{refused} {trend}".rstrip(),

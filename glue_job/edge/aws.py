@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from glue_job.edge.s3_lease import S3Lease
 from glue_job.errors import JobError
+
+if TYPE_CHECKING:
+    from botocore.config import Config
 
 _ENDED = {"STOPPED", "SUCCEEDED", "FAILED", "TIMEOUT", "ERROR", "EXPIRED"}
 """States of a Glue job run that has ended (Glue API, JobRun)."""
@@ -69,6 +73,21 @@ def kafka_user(secret_arn: str | None) -> tuple[str, str]:
         ) from None
 
 
+def publisher(topic_arn: str) -> Callable[[str, str], None]:
+    """Give a way to send a subject and a text to an SNS topic; it gives up within seconds."""
+    from botocore.config import Config
+
+    patience = Config(connect_timeout=3, read_timeout=5, retries={"total_max_attempts": 2})
+    client = _client("sns", patience)
+
+    def send(subject: str, text: str) -> None:
+        # SNS takes subjects of at most a hundred ASCII characters (Publish, "Subject").
+        shown = subject.encode("ascii", "replace").decode()[:100]
+        client.publish(TopicArn=topic_arn, Subject=shown, Message=text)
+
+    return send
+
+
 def lease(job_name: str, run_id: str, checkpoints: str) -> S3Lease:
     """Give the lease of a deployed job's lake: an object beside its checkpoints."""
     bucket, _, prefix = checkpoints.removeprefix("s3://").partition("/")
@@ -87,7 +106,7 @@ def lease(job_name: str, run_id: str, checkpoints: str) -> S3Lease:
     return S3Lease(_client("s3"), bucket, key, run_id, has_ended=has_ended)
 
 
-def _client(service: str) -> Any:
+def _client(service: str, config: Config | None = None) -> Any:
     import boto3
 
-    return boto3.client(service)  # type: ignore[call-overload]  # the stubs list literal names
+    return boto3.client(service, config=config)  # type: ignore[call-overload]  # the stubs list literal names

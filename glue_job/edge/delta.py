@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import StructType, _parse_datatype_string
@@ -141,6 +142,15 @@ def committed_version(spark: SparkSession, path: str, application_id: str) -> in
     log = jvm.org.apache.spark.sql.delta.DeltaLog.forTable(spark._jsparkSession, path)
     found = log.unsafeVolatileSnapshot().transactions().get(application_id)
     return int(found.get()) if found.isDefined() else -1
+
+
+def newest_actions(spark: SparkSession, path: str) -> list[dict[str, Any]]:
+    """Give what this process's last commit to a table did (Delta protocol, "Actions")."""
+    jvm = spark._jvm
+    assert jvm is not None
+    log = jvm.org.apache.spark.sql.delta.DeltaLog.forTable(spark._jsparkSession, path)
+    text = files.read_text(spark, _log(path, int(log.unsafeVolatileSnapshot().version())))
+    return [json.loads(line) for line in (text or "").splitlines()]
 
 
 @contextmanager

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import time
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,10 +14,14 @@ from glue_job.arguments import Arguments
 from glue_job.contract.model import Pipeline, Table
 from glue_job.edge import aws
 from glue_job.errors import JobError
+from glue_job.positions import Lag, oldest
 
 Connection = dict[str, str]
 
 _COLUMNS = ("topic", "partition", "offset", "timestamp", "value")
+_PATIENCE_MS = 30_000
+_LAG_PATIENCE_MS = 5_000
+"""Nothing waits for the lag: it is asked again."""
 _LOGIN_MODULE = "org.apache.kafka.common.security.scram.ScramLoginModule"
 
 
@@ -88,20 +93,48 @@ class Topic:
         """Ask for id and first offsets; JobError KFK002 when the topic cannot be described."""
         try:
             description = self._description()
-            first = self._jvm.org.apache.kafka.clients.admin.OffsetSpec.earliest()
-            asked = self._jvm.java.util.HashMap()
-            for partition in description.partitions():
-                place = self._jvm.org.apache.kafka.common.TopicPartition(
-                    self.name, partition.partition()
-                )
-                asked.put(place, first)
-            found = self._client().listOffsets(asked).all().get()
-            earliest = {
-                int(place.partition()): int(found.get(place).offset()) for place in asked.keySet()
-            }
+            earliest = self._offsets(_partitions(description), self._specs.earliest())
         except Exception as error:
             raise self._undescribed(error) from error
         return TopicState(str(description.topicId().toString()), earliest)
+
+    def lag(self, taken: Mapping[int, int]) -> Lag:
+        """Compare where each partition ends with the offset up to which it was taken."""
+        try:
+            partitions = _partitions(self._description(_LAG_PATIENCE_MS))
+            ends = self._offsets(partitions, self._specs.latest(), _LAG_PATIENCE_MS)
+            behind = {p: taken.get(p, 0) for p, end in ends.items() if end > taken.get(p, 0)}
+            if not behind:
+                return Lag(0, 0.0)
+            now = time.time()
+
+            def is_older(seconds: float) -> bool:
+                moment = self._specs.forTimestamp(int((now - seconds) * 1000))
+                # The first message from that moment on; none (-1), when all are older.
+                first = self._offsets(behind, moment, _LAG_PATIENCE_MS)
+                return any(first[p] < 0 or first[p] > at for p, at in behind.items())
+
+            return Lag(sum(ends[p] - at for p, at in behind.items()), oldest(is_older))
+        except Exception as error:
+            raise self._undescribed(error) from error
+
+    @property
+    def _kafka_admin(self) -> Any:
+        return self._jvm.org.apache.kafka.clients.admin
+
+    @property
+    def _specs(self) -> Any:
+        return self._kafka_admin.OffsetSpec
+
+    def _offsets(
+        self, partitions: Iterable[int], spec: Any, patience_ms: int = _PATIENCE_MS
+    ) -> dict[int, int]:
+        asked = self._jvm.java.util.HashMap()
+        for partition in partitions:
+            asked.put(self._jvm.org.apache.kafka.common.TopicPartition(self.name, partition), spec)
+        options = self._kafka_admin.ListOffsetsOptions().timeoutMs(patience_ms)
+        found = self._client().listOffsets(asked, options).all().get()
+        return {int(place.partition()): int(found.get(place).offset()) for place in asked.keySet()}
 
     def topic_id(self) -> str:
         """Ask for the id alone."""
@@ -159,13 +192,13 @@ class Topic:
             for name, value in self._brokers.items():
                 settings.setProperty(name, value)
             settings.setProperty("request.timeout.ms", "15000")
-            settings.setProperty("default.api.timeout.ms", "30000")
-            self._admin = self._jvm.org.apache.kafka.clients.admin.Admin.create(settings)
+            self._admin = self._kafka_admin.Admin.create(settings)
         return self._admin
 
-    def _description(self) -> Any:
+    def _description(self, patience_ms: int = _PATIENCE_MS) -> Any:
         names = self._jvm.java.util.Collections.singletonList(self.name)
-        return self._client().describeTopics(names).allTopicNames().get().get(self.name)
+        options = self._kafka_admin.DescribeTopicsOptions().timeoutMs(patience_ms)
+        return self._client().describeTopics(names, options).allTopicNames().get().get(self.name)
 
     def _undescribed(self, error: Exception) -> JobError:
         return JobError(
@@ -174,3 +207,7 @@ class Topic:
             why=str(error).strip().splitlines()[0],
             fix="create it (cdcctl sync-topics; locally, cdcctl local up does)",
         )
+
+
+def _partitions(description: Any) -> list[int]:
+    return [int(partition.partition()) for partition in description.partitions()]

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from functools import cached_property, reduce
+from typing import Any
 
 from delta.tables import DeltaMergeBuilder, DeltaTable
 from pyspark.sql import Column, DataFrame, SparkSession
@@ -43,6 +44,7 @@ from glue_job.pipeline.report import (
     Watermark,
 )
 from glue_job.requests import Request
+from glue_job.stopwatch import Stopwatch
 
 _LEDGERED = ("applied", "unchanged", "superseded", "duplicate")
 """Outcomes of accepted events: such a batch ends with a commit to history."""
@@ -70,6 +72,7 @@ class TableLake:
         self._newest: Recorded | None = None
         self._reached = Watermark()
         self._ends: dict[tuple[str, int], int] = {}
+        self.stopwatch = Stopwatch()
 
     # -- layout
 
@@ -253,7 +256,52 @@ class TableLake:
     def measure(self, events: DataFrame, *, fields_missing: bool) -> tuple[Measured, ...]:
         """Measure the configured metrics with Deequ."""
         failpoints.reach("after-summary")
-        return measure(self.spark, events, self.table, fields_missing=fields_missing)
+        with self.stopwatch.step("measure"):
+            return measure(self.spark, events, self.table, fields_missing=fields_missing)
+
+    def measured(self, batch: Batch) -> tuple[Measured, ...]:
+        """Give what was measured of a batch that the lake holds."""
+        rows = delta.read(self.spark, self.paths.metrics).filter(
+            (F.col("table_name") == self.table.name)
+            & (F.col("batch_id") == batch.batch_id)
+            & (F.col("timestamp") == F.lit(batch.processed_at))
+        )
+        return tuple(
+            Measured(
+                row["metric_name"],
+                row["column_name"],
+                row["metric_value"],
+                row["threshold"],
+                row["passed"],
+                row["severity"],
+                row["rule_id"],
+            )
+            for row in rows.collect()
+        )
+
+    def versions_changed(self, batch: Batch) -> tuple[int, int] | None:
+        """Count the versions that a batch's commit opened and closed; None when it is not known.
+
+        A version that the batch opened and closed counts in both.
+        """
+        record = self.recorded(batch.application_id, batch.batch_id)
+        if record is not None and not any(record.outcomes[name] for name in _LEDGERED):
+            return 0, 0
+        actions = delta.newest_actions(self.spark, self.paths.history(self.table.name))
+        write: dict[str, Any] = next((action["txn"] for action in actions if "txn" in action), {})
+        if (write.get("appId"), write.get("version")) != (batch.application_id, batch.batch_id):
+            return None
+        grown = {"true": 0, "false": 0}
+        for action in actions:
+            for kind, sign in (("add", 1), ("remove", -1)):
+                file = action.get(kind)
+                if file is None:
+                    continue
+                if not file.get("stats"):
+                    return None
+                rows = json.loads(file["stats"])["numRecords"]
+                grown[file["partitionValues"]["_is_current"]] += sign * rows
+        return sum(grown.values()), grown["false"]
 
     def entries(self) -> DataFrame:
         """Give the whole ledger."""
@@ -313,6 +361,7 @@ class TableLake:
 
     def computing(self, rows: int) -> AbstractContextManager[None]:
         """Compile what so many rows pass through, when they are worth it."""
+        self.stopwatch.reach("check")
         return session.compiling(self.spark, rows)
 
     # -- writes, in this order
@@ -474,7 +523,7 @@ class TableLake:
 
     @contextmanager
     def _writing(self, write: str) -> Iterator[None]:
-        with failpoints.around(write):
+        with self.stopwatch.step(write), failpoints.around(write):
             self._guard()
             yield
 

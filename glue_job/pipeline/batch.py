@@ -188,6 +188,9 @@ def _write_batch(
             topic=table.topic,
             watermark=summary.watermark,
             measures=measures,
+            late=summary.late,
+            reasons=summary.reasons,
+            earliest=summary.earliest,
         )
         _refuse_wrong_counts(report)
         edge.record(report)

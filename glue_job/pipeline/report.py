@@ -96,6 +96,12 @@ class BatchReport:
     topic: str = ""
     watermark: Watermark = field(default_factory=Watermark)
     measures: tuple[Measured, ...] = ()
+    late: int = 0
+    """Accepted events that had to be placed among earlier ones."""
+    reasons: Mapping[str, int] = field(default_factory=dict)
+    """Messages by each rule they break and each other reason to refuse them."""
+    earliest: str = ""
+    """The earliest time of an accepted event, as in a watermark."""
 
 
 @dataclass(frozen=True)

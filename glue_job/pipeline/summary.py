@@ -34,6 +34,10 @@ class Summary:
     drift: Mapping[str, int]
     warned: Mapping[str, int]
     broken: Mapping[str, int]
+    reasons: Mapping[str, int]
+    """Rows by each rule they break and each other reason, whatever its severity."""
+    earliest: str
+    """The earliest time of an accepted event."""
 
 
 def is_late(before: Watermark, is_load: Column) -> Column:
@@ -79,8 +83,12 @@ def summarize(checked: DataFrame, table: Table, before: Watermark) -> Summary:
     def highest(name: str) -> str:
         return max((row[name] or "" for row in counts), default="")
 
-    rules = _broken_rules(checked, table) if total.get("refused") or total.get("warned") else {}
+    reasons = _reasons(checked) if total.get("refused") or total.get("warned") else {}
     severity = {rule.id: rule.severity for rule in table.dq_rules}
+
+    def of_severity(wanted: str) -> dict[str, int]:
+        return {id: n for id, n in reasons.items() if severity.get(id) == wanted}
+
     return Summary(
         rows=total.get("rows", 0),
         data=total.get("data", 0),
@@ -101,8 +109,10 @@ def summarize(checked: DataFrame, table: Table, before: Watermark) -> Summary:
         loads=total.get("loads", 0),
         fields_missing=total.get("fields_missing", 0),
         drift=_unknown_fields(checked) if total.get("drifting") else {},
-        warned={id: n for id, n in rules.items() if n and severity[id] == "warning"},
-        broken={id: n for id, n in rules.items() if n and severity[id] == "error"},
+        warned=of_severity("warning"),
+        broken=of_severity("error"),
+        reasons=reasons,
+        earliest=min((row["earliest"] for row in counts if row["earliest"]), default=""),
     )
 
 
@@ -133,6 +143,7 @@ def _counts(table: Table) -> list[Column]:
         text(F.max(F.when(change, F.col("_time")))).alias("last_change"),
         text(F.max(F.when(change, F.col("_emitted_at")))).alias("last_emission"),
         text(latest_load).alias("last_load"),
+        text(F.min(F.when(ok, F.col("_time")))).alias("earliest"),
         count(change & F.col("_sequenced")).alias("sequenced"),
         count(change & ~F.col("_sequenced")).alias("unsequenced"),
         count(load).alias("loads"),
@@ -144,12 +155,11 @@ def _counts(table: Table) -> list[Column]:
     ]
 
 
-def _broken_rules(checked: DataFrame, table: Table) -> dict[str, int]:
-    """Count the rows that break each rule, whatever its severity."""
-    ids = [rule.id for rule in table.dq_rules]
+def _reasons(checked: DataFrame) -> dict[str, int]:
+    """Count the rows by each rule they break and each other reason."""
     codes = F.explode(F.split(F.concat_ws(SEPARATOR, "_failed", "_warned"), SEPARATOR))
     broken = checked.filter((F.col("_failed") != "") | (F.col("_warned") != ""))
-    counted = broken.select(codes.alias("id")).filter(F.col("id").isin(ids)).groupBy("id").count()
+    counted = broken.select(codes.alias("id")).filter("id != ''").groupBy("id").count()
     return {row["id"]: row["count"] for row in counted.collect()}
 
 

@@ -86,7 +86,9 @@ def test_a_pipeline_is_deployed_fed_changed_and_removed(
     (refused,) = did("quarantine", "show", "vehicles")["rows"]
     assert refused["failed_rule"] == "veh_003"
     assert did("metrics", "show", "--table", "vehicles")["checks"]
-    assert did("status")["glue"]["state"] == "RUNNING"
+    status = did("status")
+    assert status["glue"]["state"] == "RUNNING"
+    assert status["tables"]["vehicles"]["lag_messages"] is not None
 
     config.write_text(config.read_text(encoding="utf-8") + BAYS, encoding="utf-8")
     again = {each["step"]: each["status"] for each in did("deploy", "--yes")["steps"]}

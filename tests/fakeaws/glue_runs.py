@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextvars
 import io
+import json
 import os
 import threading
 import time
@@ -14,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from ministack.core.responses import AccountRegionScopedDict, get_account_id, get_region
+from ministack.services import cloudwatch, glue, s3
 from ministack.services import cloudwatch_logs as logs
-from ministack.services import glue, s3
 
 from tests.fakeaws.processes import Child, environment_of_account, new_folder
 from tests.fakeaws.refusal import Answer, Refusal, Request, Response, answered
@@ -213,7 +214,24 @@ def _follow(stream: str, process: Child) -> None:
             events = [{"timestamp": now, "message": line.rstrip()} for line in log if line.strip()]
             if events:
                 logs._put_log_events({**place, "logEvents": events})
+            for event in events:
+                _measure(str(event["message"]))
             time.sleep(_LOG_SECONDS)
+
+
+def _measure(line: str) -> None:
+    """Take the metrics of a line in the embedded metric format, as CloudWatch Logs does."""
+    if not line.startswith('{"_aws"'):
+        return
+    said = json.loads(line)
+    for directive in said["_aws"]["CloudWatchMetrics"]:
+        for names in directive["Dimensions"]:
+            of = {name: said[name] for name in names}
+            for metric in directive["Metrics"]:
+                name = metric["Name"]
+                cloudwatch.record_metric(
+                    directive["Namespace"], name, said[name], metric["Unit"], of
+                )
 
 
 def _argv(run: dict[str, Any], arguments: dict[str, str]) -> list[str]:

@@ -27,7 +27,8 @@ CANARY = """
 import importlib.metadata, inspect, json
 from ministack import app
 from ministack.core import responses
-from ministack.services import cloudformation, ec2, glue, lambda_svc, msk, rds, s3, secretsmanager
+from ministack.services import cloudformation, cloudwatch, ec2, glue, lambda_svc, msk, rds, s3
+from ministack.services import secretsmanager
 from ministack.services.cloudformation import engine, helpers, provisioners, stacks
 from hypercorn.asyncio.tcp_server import TCPServer
 
@@ -57,6 +58,9 @@ print(json.dumps({
         (ec2, "_network_interfaces"), (ec2, "_security_groups"), (ec2, "_ACTION_MAP"))),
     "object": takes(s3._get_object_data, "bucket_name", "key"),
     "database": takes(rds._instance_xml, "i"),
+    "metrics": takes(
+        cloudwatch.record_metric, "namespace", "metric_name", "value", "unit", "dimensions"
+    ),
     "scopes": takes(responses.request_scope, "account_id", "region"),
     "writer": "self.writer" in inspect.getsource(TCPServer.__init__),
 }))

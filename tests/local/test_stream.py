@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -19,9 +20,12 @@ from kafka.admin import NewTopic
 from pyspark.sql import SparkSession
 
 from cdcctl.local.broker import sasl_settings
+from glue_job.alerts import Alerts
 from glue_job.arguments import parse
 from glue_job.edge.kafka import Topic, connection
 from glue_job.edge.mailbox import Mailbox
+from glue_job.monitor import FileMemory, Origin, TableMonitor
+from glue_job.positions import Lag
 from glue_job.requests import ANSWER, Request, Selection
 from glue_job.state import StateFile
 from glue_job.stream import StreamSettings, TableStream
@@ -42,6 +46,8 @@ class Feed:
     folder: Path
     topic: str = field(default_factory=lambda: f"cdc-{uuid4().hex[:10]}")
     text: str = ""
+    sent: list[str] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.text = CONFIG.replace("topic: cdc-people", f"topic: {self.topic}")
@@ -77,12 +83,14 @@ class Feed:
         admin.delete_records({TopicPartition(self.topic, partition): offset})
         admin.close()
 
-    def send(self, *records: Record) -> None:
-        """Produce records; a key always goes to the same partition."""
+    def send(self, *records: Record, ages: Iterable[int] = ()) -> None:
+        """Produce records, so many seconds ago; a key always goes to the same partition."""
         producer = KafkaProducer(**self._client)
-        for record in records:
+        for record, age in zip_longest(records, ages, fillvalue=0):
+            assert isinstance(record, Record)
             partition = record.data["id"] % 2
-            producer.send(self.topic, value=record.value.encode(), partition=partition)
+            at = int(time.time() - age) * 1000
+            producer.send(self.topic, record.value.encode(), partition=partition, timestamp_ms=at)
         producer.flush()
         producer.close()
 
@@ -111,7 +119,11 @@ class Feed:
         settings = StreamSettings(str(self.checkpoints), 0.1, accept_lost=accept_lost)
         mailbox = Mailbox(self.spark, str(self.folder / "requests"))
         topic = Topic(self.spark, connection(job.pipeline, arguments), job.table)
-        return TableStream(job, topic, settings, state, mailbox), state
+        memory = FileMemory(self.spark, f"{self.folder}/alerts.json")
+        alerts = Alerts(TABLE, memory, lambda subject, text: self.sent.append(f"{subject}\n{text}"))
+        origin = Origin("demo", job.config_hash)
+        monitor = TableMonitor(job.table, origin, alerts, state, write=self.lines.append)
+        return TableStream(job, topic, settings, state, mailbox, monitor), state
 
     def run(self, **options: Any) -> str | None:
         """Start the stream, let it take all that is there, end it; give the error, if any."""
@@ -240,6 +252,8 @@ def test_a_topic_made_anew_under_a_running_stream_is_noticed(feed: Feed) -> None
     finally:
         stream.stop()
     assert state.tables[TABLE].restarts > 0
+    errors = [line["error"] for line in map(json.loads, feed.lines) if "error" in line]
+    assert errors[0].startswith("KFK008: the topic")
 
 
 def test_retention_that_has_passed_stops_the_table_and_says_what_is_gone(feed: Feed) -> None:
@@ -287,3 +301,66 @@ def test_a_running_stream_answers_a_request(feed: Feed) -> None:
         stream.stop()
     assert json.loads(answer.read_text())["counts"] == {"tried": 1, "tired": 0, "applied": 1}
     assert keys(feed) == [1, 3, 5]
+
+
+def test_the_lag_counts_what_waits_and_knows_the_oldest(feed: Feed) -> None:
+    stream, _ = feed.stream()
+    assert stream._topic.lag({}) == Lag(0, 0.0)
+    feed.send(*inserts(1, 2, 4), ages=(900, 100, 5))
+    assert stream._topic.lag({0: 2, 1: 1}) == Lag(0, 0.0)
+    behind = stream._topic.lag({0: 0, 1: 1})
+    assert behind.messages == 2
+    assert 100 <= behind.seconds <= 110
+    assert 900 <= stream._topic.lag({}).seconds <= 960
+    stream.stop()
+
+
+def test_a_breach_is_told_once_though_its_batch_is_replayed(
+    feed: Feed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    feed.text = feed.text.replace(
+        "{metric: size, threshold: 1}", "{metric: completeness, column: name, threshold: 0.9}"
+    )
+    feed.send(change("insert", 2, 2, name=None, age=30), change("insert", 4, 4, age=999))
+    monkeypatch.setenv("CDCCTL_TEST_HOOKS", "1")
+    monkeypatch.setenv("CDCCTL_FAILPOINT", "batch-end:raise")
+    assert "FailpointReached" in (feed.run() or "")
+    monkeypatch.delenv("CDCCTL_FAILPOINT")
+    assert feed.sent == []
+
+    assert feed.run() is None
+    (breach,) = feed.sent
+    assert "completeness of name is 0, below 0.9, in batch 0" in breach
+    shutil.rmtree(feed.checkpoints)
+    feed.send(change("update", 2, 5, name="N2", age=31), change("update", 2, 1, name="N0", age=1))
+    stream, state = feed.stream()
+    stream.watch()
+    try:
+        assert stream._query is not None
+        stream._query.processAllAvailable()
+        stream._look_at = 0.0
+        stream.watch()
+    finally:
+        stream.stop()
+    assert [text.splitlines()[0] for text in feed.sent[1:]] == [f"{TABLE}: recovered"]
+    assert state.tables[TABLE].problems == []
+
+    lines = [json.loads(line) for line in feed.lines]
+    replayed, taken = (line for line in lines if "consumed" in line)
+    idle = lines[-1]
+    assert (replayed["breached"], replayed["problems"]) == (1, 1)
+    told = ("applied", "late", "versions_opened", "versions_closed", "lag_messages", "breached")
+    assert {name: taken[name] for name in told} == {
+        "applied": 2,
+        "late": 1,
+        "versions_opened": 2,
+        "versions_closed": 2,
+        "lag_messages": 0,
+        "breached": 0,
+    }
+    assert taken["lateness_seconds"] == 60.0
+    assert taken["source_to_lake_seconds"] > 0
+    steps = {"check", "measure", "record", "metrics", "ledger", "history", "other"}
+    assert set(taken["seconds"]) == steps
+    assert sum(taken["seconds"].values()) == pytest.approx(taken["batch_seconds"], abs=0.1)
+    assert (idle["lag_messages"], "consumed" in idle) == (0, False)

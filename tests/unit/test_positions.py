@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
@@ -65,3 +66,15 @@ def test_where_reading_goes_on_and_what_is_lost() -> None:
     lost = positions.lost({0: 25, 1: 3}, {0: 25, 1: 7, 2: 40})
     assert lost == {1: (3, 7)}
     assert positions.told(lost) == "partition 1: 3 to 6"
+
+
+@pytest.mark.parametrize("age", [0.0, 0.3, 1.0, 7.5, 61.0, 3600.0, 3 * 86400.0])
+def test_the_age_of_the_oldest_message_is_found_to_a_sixteenth(age: float) -> None:
+    asked: list[float] = []
+
+    def is_older(seconds: float) -> bool:
+        asked.append(seconds)
+        return age > seconds
+
+    assert age <= positions.oldest(is_older) <= age + max(age, 1.0) / 16
+    assert len(asked) <= 5 + max(0.0, math.log2(max(age, 1.0)) + 1)

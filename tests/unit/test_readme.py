@@ -8,6 +8,7 @@ from pathlib import Path
 from cdcctl import app
 from cdcctl.errors import ExitCode
 from cdcctl.operations.catalogue import catalogue, markdown
+from glue_job.contract.telemetry import METRICS
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -43,3 +44,9 @@ def test_exit_codes_are_those_of_the_tool() -> None:
 def test_the_files_it_names_exist() -> None:
     for path in ("config/tables.yaml", "cdcctl/ui/schemas", "LICENSE", ".ci/run"):
         assert (ROOT / path).exists(), path
+
+
+def test_every_metric_of_the_job_is_documented() -> None:
+    section = README.partition("## What the job tells")[2].partition("\n## ")[0]
+    documented = re.findall(r"^\| (`.*`) \|", section, re.MULTILINE)
+    assert set(re.findall(r"`(\w+)`", " ".join(documented))) == set(METRICS)

@@ -116,12 +116,12 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     return Lake(folder, LakePaths.below(str(folder)))
 
 
-def asked(lake: Lake | None = None, **answers: Any) -> report.StatusReport:
+def asked(lake: Lake | None = None, config: Path = CONFIG, **answers: Any) -> report.StatusReport:
     target = Target("demo", AnsweringAws({**HEALTHY, **answers}))  # type: ignore[arg-type]  # from a table
-    pipeline = load(CONFIG.read_text(encoding="utf-8"), str(CONFIG)).pipeline
+    pipeline = load(config.read_text(encoding="utf-8"), str(config)).pipeline
     assert pipeline is not None
     where = report.Examined(target, lake or Lake("nowhere", LakePaths.below("nowhere")), pipeline)
-    return report.examine(where, CONFIG, NOW)
+    return report.examine(where, config, NOW)
 
 
 def said(found: report.StatusReport) -> str:
@@ -176,6 +176,11 @@ def test_a_healthy_pipeline_has_no_problem(capsys: pytest.CaptureFixture[str]) -
         (
             {"describe_table_statistics": [{"TableName": "vehicles", "TableState": "Table error"}]},
             "cdcctl reload vehicles",
+        ),
+        (
+            {"get_metric_data": metrics(lag_messages=37, lag_seconds=301.0)},
+            "drivers: 37 messages wait in Kafka, the oldest for 301 s (limit 300 s)"
+            " | cdcctl logs glue --table drivers",
         ),
         ({"get_job_runs": {"JobRuns": []}}, "the job has never run | cdcctl start glue"),
         (
@@ -232,6 +237,30 @@ def test_the_lake_tells_of_each_table(lake: Lake, capsys: pytest.CaptureFixture[
     assert "vehicles: completeness is 0.5 (threshold 0.9)" in said(found)
     view.show_status(found)
     assert "8/8" in capsys.readouterr().out
+
+
+def test_an_idle_table_is_not_late(lake: Lake, tmp_path: Path) -> None:
+    """Its newest batch is old; only where no lag is known does that count."""
+    config = tmp_path / "tables.yaml"
+    text = CONFIG.read_text(encoding="utf-8")
+    config.write_text(text.replace("- name: drivers", "- name: drivers\n    sla_seconds: 60", 1))
+    assert "drivers: the newest batch is 1800 s old (limit 60 s)" in said(asked(lake, config))
+    for seconds, is_late in ((0.0, False), (60.0, False), (61.0, True)):
+        told = metrics(lag_messages=3, lag_seconds=seconds)
+        found = said(asked(lake, config, get_metric_data=told))
+        assert ("drivers: 3 messages wait" in found) is is_late
+        assert "newest batch" not in found
+
+
+def test_the_lag_stands_beside_each_table(capsys: pytest.CaptureFixture[str]) -> None:
+    found = asked(get_metric_data=metrics(lag_messages=37, lag_seconds=2.0))
+    drivers = report.as_data(found)["tables"]["drivers"]
+    assert (drivers["lag_messages"], drivers["lag_seconds"]) == (37, 2.0)
+    view.show_status(found)
+    lines = capsys.readouterr().out.splitlines()
+    (heading,) = [line for line in lines if line.startswith("TABLE")]
+    (row,) = [line for line in lines if line.startswith("drivers")]
+    assert row[: heading.index("LAG") + len("LAG")].endswith(" 37")
 
 
 def test_machines_get_the_same(lake: Lake) -> None:

@@ -20,6 +20,7 @@ from cdcctl.compile.template import (
 )
 from glue_job.contract.loader import load
 from glue_job.contract.model import Pipeline
+from glue_job.contract.telemetry import NAMESPACE
 
 CONFIG = Path("config/tables.yaml")
 WITHOUT_RESOURCE = {
@@ -223,14 +224,22 @@ def test_the_job_knows_every_argument_that_it_is_given(resources: dict[str, Any]
 
 
 def test_what_goes_wrong_at_night_raises_an_alarm(resources: dict[str, Any]) -> None:
-    metrics = {a["MetricName"] for a in of_type(resources, "AWS::CloudWatch::Alarm").values()}
-    assert metrics == {
+    alarms = of_type(resources, "AWS::CloudWatch::Alarm").values()
+    assert {alarm["MetricName"] for alarm in alarms} == {
         "CDCLatencySource",
         "CDCLatencyTarget",
         "OldestReplicationSlotLag",
         "FreeStorageSpace",
         "KafkaDataLogsDiskUsed",
+        "running",
     }
+    topic = {"Ref": "AlertTopic"}
+    assert all(alarm["AlarmActions"] == alarm["OKActions"] == [topic] for alarm in alarms)
+    silent = properties(resources, "JobSilent")
+    assert (silent["Namespace"], silent["TreatMissingData"]) == (NAMESPACE, "breaching")
+    failures = of_type(resources, "AWS::Events::Rule").values()
+    assert [each["EventPattern"]["source"] for each in failures] == [["aws.glue"], ["aws.dms"]]
+    assert all(each["Targets"][0]["Arn"] == topic for each in failures)
     rule = properties(resources, "GlueFailed")["EventPattern"]
     assert "FAILED" in rule["detail"]["state"]
     assert "EXPIRED" not in rule["detail"]["state"]
@@ -300,3 +309,14 @@ def test_a_stack_name_is_bounded_by_its_longest_bucket() -> None:
     assert "38" in (fault_of_stack_name(longest + "a") or "")
     for wrong in ("Demo", "-demo", "demo-", "de--mo", "démo", "demo_x", "1demo", ""):
         assert fault_of_stack_name(wrong)
+
+
+def test_the_job_reaches_the_topic_that_it_tells(resources: dict[str, Any]) -> None:
+    arguments = properties(resources, "GlueJob")["DefaultArguments"]
+    assert arguments["--alert-topic"] == {"Ref": "AlertTopic"}
+    assert arguments["--code-hash"] == {"Ref": "CodeHash"}
+    role = properties(resources, "GlueRole")
+    (publish,) = [each for each in statements(role) if each["Action"] == "sns:Publish"]
+    assert publish["Resource"] == {"Ref": "AlertTopic"}
+    endpoints = of_type(resources, "AWS::EC2::VPCEndpoint")
+    assert any(each["ServiceName"]["Fn::Sub"].endswith(".sns") for each in endpoints.values())

@@ -12,6 +12,7 @@ from typing import Any
 from cdcctl.aws import glue
 from cdcctl.aws.cloudformation import StackState
 from cdcctl.operations.target import Target
+from glue_job.contract import telemetry
 
 _METRIC_MINUTES = 15
 
@@ -183,6 +184,38 @@ def run_that_counts(runs: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | No
     """
     living = next((run for run in runs if run["JobRunState"] in glue.LIVE), None)
     return living or next(iter(runs), None)
+
+
+@dataclass(frozen=True)
+class Lag:
+    """What of a table waits in Kafka, as the job told last."""
+
+    messages: int | None
+    seconds: float | None
+
+
+def read_lags(target: Target, tables: Sequence[str]) -> dict[str, Lag]:
+    """Ask CloudWatch what the job told of each table; brokers do not know how far Spark is."""
+    found = newest_values(
+        target,
+        [
+            (
+                telemetry.NAMESPACE,
+                metric,
+                [
+                    {"Name": name, "Value": value}
+                    for name, value in zip(telemetry.DIMENSIONS, (target.stack, table), strict=True)
+                ],
+                "Maximum",
+            )
+            for table in tables
+            for metric in ("lag_messages", "lag_seconds")
+        ],
+    )
+    return {
+        table: Lag(None if messages is None else int(messages), seconds)
+        for table, messages, seconds in zip(tables, found[::2], found[1::2], strict=True)
+    }
 
 
 def read_deployed_config(target: Target, stack: StackState) -> str | None:

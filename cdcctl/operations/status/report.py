@@ -17,6 +17,7 @@ from cdcctl.errors import CdcctlError
 from cdcctl.lake.reader import Lake
 from cdcctl.operations.configuration import load_config
 from cdcctl.operations.lakes import LakeRequest, lake_of_stack
+from cdcctl.operations.problem import Problem, quarantine_problems
 from cdcctl.operations.run_control import require_stack
 from cdcctl.operations.status import parts
 from cdcctl.operations.status.lake import TableLake, read_lake
@@ -27,8 +28,9 @@ BUDGET_SECONDS = 5.0
 _WORKERS = 8
 _SLOT_LAG_LIMIT = 5 * 1024**3
 _LATENCY_LIMIT_SECONDS = 300.0
+_LAG_LIMIT_SECONDS = 300.0
+"""Of a table without sla_seconds."""
 _DISK_LIMIT_PERCENT = 85.0
-_QUARANTINE_LIMIT = 0.05
 _GIVEN_UP = frozenset(("Table error", "Table does not exist", "Table is being reloaded error"))
 
 Seen = TypeVar("Seen")
@@ -40,14 +42,6 @@ class Part(Generic[Seen]):
 
     seen: Seen | None = None
     absent: str = ""
-
-
-@dataclass(frozen=True)
-class Problem:
-    """One line of what is wrong, and the command that helps."""
-
-    text: str
-    fix: str
 
 
 @dataclass(frozen=True)
@@ -63,6 +57,7 @@ class StatusReport:
     replication: Part[parts.Replication]
     job: Part[parts.JobRun]
     lake: Part[dict[str, TableLake]]
+    lags: Part[dict[str, parts.Lag]]
     deployed_config: Part[str]
     local_config: str
     tables: tuple[str, ...]
@@ -103,6 +98,7 @@ def examine(examined: Examined, config: Path, at: datetime) -> StatusReport:
         "replication": pool.submit(parts.read_replication, target, stack),
         "job": pool.submit(parts.read_job, target, stack),
         "lake": pool.submit(read_lake, examined.lake, tables, at),
+        "lags": pool.submit(parts.read_lags, target, tables),
         "deployed_config": pool.submit(parts.read_deployed_config, target, stack),
     }
     ends_at = time.monotonic() + BUDGET_SECONDS
@@ -219,25 +215,10 @@ def _of_job(report: StatusReport) -> list[Problem]:
 def _of_tables(report: StatusReport, pipeline: Pipeline) -> list[Problem]:
     found = []
     slas = {table.name: table.sla_seconds for table in pipeline.streamed_tables}
-    for name, told in (report.lake.seen or {}).items():
-        if told.consumed_hour and told.quarantined_hour / told.consumed_hour > _QUARANTINE_LIMIT:
-            share = told.quarantined_hour / told.consumed_hour
-            found.append(
-                Problem(
-                    f"quarantine rate of {name} is {share:.1%} (limit {_QUARANTINE_LIMIT:.0%})",
-                    f"cdcctl quarantine stats {name}",
-                )
-            )
-        limit = slas.get(name)
-        if limit is not None and told.newest_batch_at is not None:
-            age = (report.at - told.newest_batch_at).total_seconds()
-            if age > limit:
-                found.append(
-                    Problem(
-                        f"{name}: the newest batch is {age:.0f} s old (sla_seconds {limit})",
-                        "cdcctl logs glue --table " + name,
-                    )
-                )
+    for name in report.tables:
+        told = (report.lake.seen or {}).get(name, TableLake())
+        found += quarantine_problems(name, told.quarantined_hour, told.consumed_hour)
+        found += _late(name, told, report, slas.get(name))
         errors = [each for each in told.breached if each.severity == "error"]
         if errors:
             worst = errors[0]
@@ -250,6 +231,25 @@ def _of_tables(report: StatusReport, pipeline: Pipeline) -> list[Problem]:
                 )
             )
     return found
+
+
+def _late(name: str, told: TableLake, report: StatusReport, sla: int | None) -> list[Problem]:
+    """Compare the lag with its limit; a batch's age counts only where no lag is known.
+
+    An idle table has no batch, and is not late.
+    """
+    lag = (report.lags.seen or {}).get(name)
+    if lag is not None and lag.seconds is not None:
+        seconds, limit = lag.seconds, float(sla or _LAG_LIMIT_SECONDS)
+        how = f"{lag.messages} messages wait in Kafka, the oldest for {seconds:.0f} s"
+    elif told.newest_batch_at is not None and sla is not None:
+        seconds, limit = (report.at - told.newest_batch_at).total_seconds(), float(sla)
+        how = f"the newest batch is {seconds:.0f} s old"
+    else:
+        return []
+    if seconds <= limit:
+        return []
+    return [Problem(f"{name}: {how} (limit {limit:.0f} s)", f"cdcctl logs glue --table {name}")]
 
 
 def as_data(report: StatusReport) -> dict[str, Any]:
@@ -275,7 +275,20 @@ def as_data(report: StatusReport) -> dict[str, Any]:
         "kafka": of(report.cluster),
         "dms": of(report.replication),
         "glue": of(report.job),
-        "tables": {name: asdict(told) for name, told in (report.lake.seen or {}).items()},
+        "tables": _tables(report),
         "lake": {"absent": report.lake.absent} if report.lake.seen is None else {},
-        "problems": [{"text": each.text, "fix": each.fix} for each in report.problems],
+        "lag": {"absent": report.lags.absent} if report.lags.seen is None else {},
+        "problems": [asdict(problem) for problem in report.problems],
+    }
+
+
+def _tables(report: StatusReport) -> dict[str, Any]:
+    lake, lags = report.lake.seen or {}, report.lags.seen or {}
+    return {
+        name: {
+            **(asdict(lake[name]) if name in lake else {}),
+            "lag_messages": lags[name].messages if name in lags else None,
+            "lag_seconds": lags[name].seconds if name in lags else None,
+        }
+        for name in report.tables
     }
