@@ -38,6 +38,7 @@ def configure(verbosity: int, file: Path | None) -> None:
             root.removeHandler(handler)
             handler.close()
     if not verbosity and file is None:
+        root.setLevel(logging.WARNING)
         return
     handlers: list[logging.Handler] = []
     if verbosity:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cdcctl import app
+from cdcctl import app, logs
 from tests.fakeaws.fixture import FakeAws, FakeServer, new_account
 
 Run = Callable[..., tuple[int, str, str]]
@@ -53,7 +53,10 @@ def _on(
 
     def run(*words: str) -> tuple[int, str, str]:
         capsys.readouterr()
-        code = app.run(list(words))
+        try:
+            code = app.run(list(words))
+        finally:
+            logs.configure(0, None)
         printed = capsys.readouterr()
         return code, printed.out, printed.err
 

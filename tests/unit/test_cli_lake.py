@@ -500,7 +500,7 @@ def test_no_screen_is_wider_than_the_terminal(
 def test_a_row_that_is_too_wide_for_a_table_is_shown_value_by_value(
     cdcctl: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sql = "query 'SELECT * FROM vehicles'"
+    sql = "query 'SELECT * FROM vehicles ORDER BY id'"
     lines = [line.rstrip() for line in cdcctl(sql).splitlines()]
     assert lines[0] == "row 1"
     assert lines[1].split() == ["id", "7"]
