@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 from pyspark.sql.types import StructType, _parse_datatype_string
 
 from glue_job.edge import files
@@ -109,6 +110,16 @@ def read(spark: SparkSession, path: str, version: int | None = None) -> DataFram
     """Read a version of a table, else its newest."""
     reader = spark.read.format("delta")
     return (reader if version is None else reader.option("versionAsOf", version)).load(path)
+
+
+def with_columns(rows: DataFrame, columns: Mapping[str, str]) -> DataFrame:
+    """Give just these columns (name: Spark type), NULL where the rows have not got them."""
+    return rows.select(
+        *[
+            F.col(name) if name in rows.columns else F.lit(None).cast(kind).alias(name)
+            for name, kind in columns.items()
+        ]
+    )
 
 
 def version(spark: SparkSession, path: str) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -321,7 +321,7 @@ class TableLake:
     def quarantined(self, version: int) -> DataFrame:
         """Give what a version of the quarantine table holds."""
         rows = delta.read(self.spark, self.paths.quarantine(self.table.name), version)
-        return _with_columns(rows, {**self.data_columns(), **QUARANTINE_COLUMNS})
+        return delta.with_columns(rows, {**self.data_columns(), **QUARANTINE_COLUMNS})
 
     def reasons(self, request_id: str) -> dict[str, int]:
         """Count, by reason, the rows that a release tried in vain."""
@@ -346,7 +346,7 @@ class TableLake:
         return tuple(name for name in held if name not in self.history_columns())
 
     def _read_evolved(self, path: str, columns: dict[str, str]) -> DataFrame:
-        return _with_columns(delta.read(self.spark, path), columns)
+        return delta.with_columns(delta.read(self.spark, path), columns)
 
     def refused_elsewhere(self, batch: Batch) -> DataFrame:
         """Give the coordinates of what other batches have refused."""
@@ -585,16 +585,6 @@ def _names(columns: Iterable[str]) -> Column:
 
 def _write_id(batch: Batch) -> WriteId:
     return WriteId(batch.application_id, batch.batch_id)
-
-
-def _with_columns(rows: DataFrame, columns: Mapping[str, str]) -> DataFrame:
-    """Give the columns that the config asks for, NULL where a table has not got them yet."""
-    return rows.select(
-        *[
-            F.col(name) if name in rows.columns else F.lit(None).cast(kind).alias(name)
-            for name, kind in columns.items()
-        ]
-    )
 
 
 def _decision(reason: str, by: str, at: datetime, request_id: str) -> dict[str, str | Column]:

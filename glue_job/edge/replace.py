@@ -53,6 +53,7 @@ def replace_rows(
             return
         version = int(transaction.snapshot().version())
         held = delta.read(spark, path, version)
+        columns = {field.name: field.dataType.simpleString() for field in held.schema}
         count = rows.count()
         places = rows.select(*address)
         if count <= _MOST_BROADCAST:
@@ -60,6 +61,7 @@ def replace_rows(
         concerned = _files_with(places, held.filter(among), address) if count else {}
         actions = jvm.java.util.ArrayList()
         gained = rows.filter("_action != 'delete'").drop("_action")
+        kept = None
         if concerned:
             chosen = F.substring_index("path", "/", -1).isin(list(concerned))
             files = transaction.snapshot().allFiles().filter(chosen._jc).collectAsList()
@@ -70,17 +72,17 @@ def replace_rows(
                 spark,
             )
             gained = _with_other_columns(gained, found, places, address)
-            kept = found.join(places, list(address), "left_anti")
             tasks = min(
                 math.ceil(sum(concerned.values()) / _BYTES_A_TASK),
                 spark.sparkContext.defaultParallelism,
             )
+            kept = found.join(places, list(address), "left_anti").select(*columns).coalesce(tasks)
             for file in files:
                 actions.add(file.remove())
-        new = _in_columns_of(held, gained).coalesce(math.ceil(max(count, 1) / _ROWS_A_TASK))
-        if concerned:
-            new = _in_columns_of(held, kept).coalesce(tasks).unionByName(new)
         if count:
+            new = delta.with_columns(gained, columns).coalesce(math.ceil(count / _ROWS_A_TASK))
+            if kept is not None:
+                new = kept.unionByName(new)
             added = transaction.writeFiles(new._jdf)
             actions.addAll(jvm.scala.collection.JavaConverters.seqAsJavaList(added))
         actions.add(
@@ -114,17 +116,6 @@ def _with_other_columns(
         return rows
     replaced = found.join(places, list(address), "left_semi").select(*address, *others)
     return rows.join(replaced, list(address), "left")
-
-
-def _in_columns_of(held: DataFrame, rows: DataFrame) -> DataFrame:
-    return rows.select(
-        *[
-            F.col(field.name)
-            if field.name in rows.columns
-            else F.lit(None).cast(field.dataType).alias(field.name)
-            for field in held.schema
-        ]
-    )
 
 
 def _sequence(jvm: Any, values: Any) -> Any:
