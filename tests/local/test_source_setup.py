@@ -111,7 +111,8 @@ CREATE TABLE odd."select" (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, "user" varchar(40) NOT NULL, "desc" text,
     code char(3), many integer[], doc jsonb, raw bytea, ident uuid, share odd.percent,
     at timestamptz DEFAULT now(), day date, clock time, lasts interval, big numeric,
-    wide numeric(60,2), tiny smallint, fast real, is_on boolean, twice bigint GENERATED ALWAYS AS (id * 2) STORED
+    wide numeric(60,2), tiny smallint, fast real, is_on boolean,
+    twice bigint GENERATED ALWAYS AS (id * 2) STORED
 );
 CREATE TABLE odd.legs (stop int, trip uuid, day date, note text, PRIMARY KEY (trip, day, stop));
 CREATE TABLE odd."Upper Case" (id int PRIMARY KEY);
