@@ -146,7 +146,7 @@ def _discard(job: TableJob, request: Request) -> Answer:
 def _rebuild(job: TableJob, request: Request) -> Answer:
     lake, table, shape = job.lake, job.table, Shape()
     entries = _retransformed(job).withColumn("_is_new", F.lit(False))
-    if reduce(lambda any_, found: any_ or found.watermark.sparse_moves, lake.records(), False):
+    if lake.log.watermark().sparse_moves:
         entries = fill_chains(entries, table)
     folded = fold(place(entries, table, shape), table, shape)
     changes = difference(versions(folded, table), lake.history(), table).localCheckpoint()
@@ -157,8 +157,8 @@ def _rebuild(job: TableJob, request: Request) -> Answer:
         if counts and not request.dry_run:
             batch = Batch(f"rebuild/{request.id}", 0, datetime.now(UTC), "", "rebuild")
             lake.merge(changes, batch, closed_since=earliest_closed(changes))
-        newest = lake.newest_record()
-        is_under_another = newest is not None and newest.batch.config_hash != job.config_hash
+        last = lake.log.last()
+        is_under_another = last is not None and last.batch.config_hash != job.config_hash
         if not request.dry_run and (counts or is_under_another):
             lake.record(_as_record(job, request))
     finally:
