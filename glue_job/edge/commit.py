@@ -7,14 +7,12 @@ says it too, and names the files of a small table (Delta protocol, "Version Chec
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.types import StructType
 
 from glue_job.edge import delta
 from glue_job.edge.delta import WriteId
@@ -29,8 +27,7 @@ class Commit:
         jvm: Any = spark._jvm
         self._jvm = jvm
         self._write = write
-        self._log = delta.log_of(spark, path)
-        self._transaction = self._log.startTransaction()
+        self._transaction = delta.log_of(spark, path).startTransaction()
         self._actions = self._jvm.java.util.ArrayList()
         self._snapshot = self._transaction.snapshot()
         self.version = int(self._snapshot.version())
@@ -42,8 +39,7 @@ class Commit:
 
     def columns(self) -> dict[str, str]:
         """Give the columns of the table with their Spark types."""
-        schema = StructType.fromJson(json.loads(self._snapshot.schema().json()))
-        return {field.name: field.dataType.simpleString() for field in schema}
+        return delta.columns_at(self._snapshot)
 
     def files_of_partition(self, flag: str) -> list[Any] | None:
         """Give the files where a partition column of booleans is true, as `delta` does."""
@@ -56,7 +52,7 @@ class Commit:
 
     def read(self, files: Sequence[Any]) -> DataFrame:
         """Read some files."""
-        return delta.read_files(self.spark, self._log, self._snapshot, files)
+        return delta.read_files(self.spark, self._snapshot, files)
 
     def add(self, rows: DataFrame) -> None:
         """Write rows, all columns of the table in its order and types, as new files."""

@@ -50,11 +50,20 @@ def is_untouched(spark: SparkSession, path: str) -> bool:
 def columns_of(spark: SparkSession, path: str) -> dict[str, str]:
     """Give the columns of a table with their Spark types."""
     if not is_untouched(spark, path):
-        return {field.name: field.dataType.simpleString() for field in read(spark, path).schema}
+        return columns_at(newest(spark, path))
     lines = (files.read_text(spark, _log(path, 0)) or "").splitlines()
     (made,) = (action["metaData"] for action in map(json.loads, lines) if "metaData" in action)
-    schema = StructType.fromJson(json.loads(made["schemaString"]))
-    return {field.name: field.dataType.simpleString() for field in schema}
+    return _columns(made["schemaString"])
+
+
+def columns_at(snapshot: Any) -> dict[str, str]:
+    """Give the columns of a snapshot of Delta's log with their Spark types."""
+    return _columns(snapshot.schema().json())
+
+
+def _columns(schema: str) -> dict[str, str]:
+    parsed = StructType.fromJson(json.loads(schema))
+    return {field.name: field.dataType.simpleString() for field in parsed}
 
 
 def _log(path: str, version: int) -> str:
@@ -114,6 +123,8 @@ def read(spark: SparkSession, path: str, version: int | None = None) -> DataFram
 
 def with_columns(rows: DataFrame, columns: Mapping[str, str]) -> DataFrame:
     """Give just these columns (name: Spark type), NULL where the rows have not got them."""
+    if rows.columns == list(columns):
+        return rows
     return rows.select(
         *[
             F.col(name) if name in rows.columns else F.lit(None).cast(kind).alias(name)
@@ -124,7 +135,12 @@ def with_columns(rows: DataFrame, columns: Mapping[str, str]) -> DataFrame:
 
 def version(spark: SparkSession, path: str) -> int:
     """Give the newest version of a table."""
-    return int(log_of(spark, path).update(False, _none(spark), _none(spark)).version())
+    return int(newest(spark, path).version())
+
+
+def newest(spark: SparkSession, path: str) -> Any:
+    """Give Delta's snapshot of the newest version of a table."""
+    return log_of(spark, path).update(False, _none(spark), _none(spark))
 
 
 def add_columns(spark: SparkSession, path: str, columns: Mapping[str, str]) -> None:
@@ -158,12 +174,11 @@ def read_partition(spark: SparkSession, path: str, flag: str) -> DataFrame:
     Where the checksum file names the files of the table, they are not looked for by a Spark job.
     """
     with active(spark):
-        log = log_of(spark, path)
-        snapshot = log.update(False, _none(spark), _none(spark))
+        snapshot = newest(spark, path)
         found = files_of_partition(spark, snapshot, flag)
         if found is None:
             return read(spark, path).filter(flag)
-        return read_files(spark, log, snapshot, found)
+        return read_files(spark, snapshot, found)
 
 
 def files_of_partition(spark: SparkSession, snapshot: Any, flag: str) -> list[Any] | None:
@@ -177,8 +192,9 @@ def files_of_partition(spark: SparkSession, snapshot: Any, flag: str) -> list[An
     return [file for file in listed if file.partitionValues().apply(flag) == "true"]
 
 
-def read_files(spark: SparkSession, log: Any, snapshot: Any, files: Sequence[Any]) -> DataFrame:
+def read_files(spark: SparkSession, snapshot: Any, files: Sequence[Any]) -> DataFrame:
     """Read some files of a table, each given as its `AddFile`."""
+    log = snapshot.deltaLog()
     chosen = sequence(spark, files)
     return DataFrame(log.createDataFrame(snapshot, chosen, False, _none(spark)), spark)
 
@@ -232,8 +248,8 @@ def active(spark: SparkSession) -> Iterator[None]:
 
 def newest_actions(spark: SparkSession, path: str) -> list[dict[str, Any]]:
     """Give what this process's last commit to a table did (Delta protocol, "Actions")."""
-    newest = int(log_of(spark, path).unsafeVolatileSnapshot().version())
-    text = files.read_text(spark, _log(path, newest))
+    reached = int(log_of(spark, path).unsafeVolatileSnapshot().version())
+    text = files.read_text(spark, _log(path, reached))
     return [json.loads(line) for line in (text or "").splitlines()]
 
 
