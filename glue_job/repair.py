@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import reduce
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from glue_job.contract.lake import RELEASES
@@ -23,7 +23,7 @@ from glue_job.pipeline.past import fill_chains, release
 from glue_job.pipeline.report import Batch, BatchReport, Release
 from glue_job.pipeline.transform import apply_transforms, cannot_transform
 from glue_job.pipeline.versions import Shape, difference, earliest_closed, fold, place, versions
-from glue_job.requests import Answer, Request, Selection
+from glue_job.requests import Answer, Coordinates, Request, Selection
 from glue_job.table import TableJob
 
 MOST_ATTEMPTS = 3
@@ -105,11 +105,7 @@ def _selected(quarantined: DataFrame, selection: Selection) -> tuple[DataFrame, 
     if selection.since is not None:
         chosen &= F.col("_quarantined_at") >= F.lit(selection.since)
     if selection.coordinates:
-        places = [
-            (F.col("_partition") == partition) & (F.col("_offset") == offset)
-            for partition, offset in selection.coordinates
-        ]
-        chosen &= reduce(operator.or_, places)
+        chosen &= reduce(operator.or_, map(_is_at, selection.coordinates))
     open_rows = quarantined.filter(chosen)
     tired = F.coalesce(F.col("_attempts"), F.lit(0)) >= MOST_ATTEMPTS
     left_out = 0 if selection.coordinates else open_rows.filter(tired).count()
@@ -117,6 +113,11 @@ def _selected(quarantined: DataFrame, selection: Selection) -> tuple[DataFrame, 
     if selection.most is not None:
         rows = rows.orderBy("_quarantined_at", "_partition", "_offset").limit(selection.most)
     return rows, left_out
+
+
+def _is_at(place: Coordinates) -> Column:
+    there = (F.col("_partition") == place[0]) & (F.col("_offset") == place[1])
+    return there & (F.col("_topic") == place[2]) if len(place) > 2 else there
 
 
 def _as_messages(rows: DataFrame) -> DataFrame:

@@ -19,14 +19,17 @@ STOP = "stop"
 """The file beside the requests that names the run which is to end after its batches."""
 
 
+Coordinates = tuple[int, int] | tuple[int, int, str]
+"""Partition and offset of one message; its topic, when the table has had several."""
+
+
 @dataclass(frozen=True)
 class Selection:
     """Which open rows of a table's quarantine are meant."""
 
     rule: str | None = None
     since: datetime | None = None
-    coordinates: tuple[tuple[int, int], ...] = ()
-    """Partition and offset of single messages."""
+    coordinates: tuple[Coordinates, ...] = ()
     most: int | None = None
 
 
@@ -60,7 +63,7 @@ class Request:
                 selection=Selection(
                     rule=chosen["rule"],
                     since=chosen["since"] and datetime.fromisoformat(chosen["since"]),
-                    coordinates=tuple((place[0], place[1]) for place in chosen["coordinates"]),
+                    coordinates=tuple(_coordinates(place) for place in chosen["coordinates"]),
                     most=chosen["most"],
                 ),
             )
@@ -96,6 +99,11 @@ class Answer:
         """Tell why a request could not be done."""
         said = {"code": error.code, "what": error.what, "why": error.why, "fix": error.fix}
         return cls("failed", error=said)
+
+
+def _coordinates(place: list[Any]) -> Coordinates:
+    there = (int(place[0]), int(place[1]))
+    return (*there, str(place[2])) if len(place) > 2 else there
 
 
 def _unreadable(name: str, why: str) -> JobError:
