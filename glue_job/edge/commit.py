@@ -28,6 +28,8 @@ class Commit:
         self._jvm = jvm
         self._write = write
         self._transaction = delta.log_of(spark, path).startTransaction()
+        # Two writers of one batch: Delta refuses the commit of the one that comes second.
+        getattr(self._transaction.readTxn(), "$plus$eq")(write.application_id)
         self._actions = self._jvm.java.util.ArrayList()
         self._snapshot = self._transaction.snapshot()
         self.version = int(self._snapshot.version())
