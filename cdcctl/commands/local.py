@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from cdcctl.commands.confirmation import confirm
+from cdcctl.commands.consent_options import (
+    AcceptLostOption,
+    AllowQuarantineOption,
+    RetakeOption,
+    consent_of,
+)
 from cdcctl.commands.options import (
     DEFAULT_CONFIG,
     DEFAULT_LOCAL_DIR,
@@ -22,7 +28,6 @@ from cdcctl.errors import ExitCode
 from cdcctl.ui import output
 from cdcctl.ui.output import OutputFormat
 from cdcctl.ui.progress import open_progress
-from glue_job.consent import Consent
 
 app = typer.Typer(
     help="The pipeline on this machine: PostgreSQL, Kafka, a capture, the job, Delta Lake.",
@@ -50,39 +55,6 @@ class Booleans(StrEnum):
     mixed = "mixed"
     words = "words"
     letters = "letters"
-
-
-def _tables_option(name: str, meaning: str) -> Any:
-    return typer.Option(name, metavar="TABLE", help=meaning)
-
-
-AllowQuarantineOption = Annotated[
-    list[str] | None,
-    _tables_option("--allow-quarantine", "Let this table's batches pass the circuit breaker."),
-]
-AcceptLostOption = Annotated[
-    list[str] | None,
-    _tables_option(
-        "--accept-lost-offsets",
-        "Let this table go on where messages are gone that it has not read.",
-    ),
-]
-RetakeOption = Annotated[
-    list[str] | None,
-    _tables_option(
-        "--retake", "Take a batch of this table that was begun again, under the current config."
-    ),
-]
-
-
-def _consent(
-    allow_quarantine: list[str] | None,
-    accept_lost_offsets: list[str] | None,
-    retake: list[str] | None,
-) -> Consent:
-    return Consent(
-        tuple(allow_quarantine or ()), tuple(accept_lost_offsets or ()), tuple(retake or ())
-    )
 
 
 @app.command("up", epilog="Example: cdcctl local up, then cdcctl seed --local")
@@ -139,7 +111,7 @@ def up(
                 trigger_seconds=trigger_seconds,
                 capture_options=capture_options,
                 with_job=not without_job,
-                consent=_consent(allow_quarantine, accept_lost_offsets, retake),
+                consent=consent_of(allow_quarantine, accept_lost_offsets, retake),
             ),
             progress,
         )
@@ -237,7 +209,7 @@ def run(
                 messages=messages,
                 lake=lake,
                 artifacts=artifacts,
-                consent=_consent(allow_quarantine, None, retake),
+                consent=consent_of(allow_quarantine, None, retake),
             ),
             progress,
         )

@@ -12,6 +12,7 @@ from cdcctl.operations.config_schema import (
     DEFAULT_SCHEMA_FILE,
     check_config_schema,
     config_schema,
+    reference_markdown,
     write_config_schema,
 )
 
@@ -34,9 +35,14 @@ def schema(
             "--check", help=f"Write nothing; exit 1 when {DEFAULT_SCHEMA_FILE} is not current."
         ),
     ] = False,
+    as_markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print the reference of README.md.")
+    ] = False,
 ) -> None:
     """Print the JSON Schema (draft-07) of tables.yaml, for editors."""
-    if check:
+    if as_markdown:
+        sys.stdout.write(reference_markdown())
+    elif check:
         check_config_schema(write or DEFAULT_SCHEMA_FILE)
     elif write is not None:
         report = write_config_schema(write)

@@ -157,10 +157,22 @@ def _place(source: Path, artifact: Artifact, cache: Path) -> None:
 
 
 def _take_from_folder(wanted: Sequence[Artifact], cache: Path, folder: Path) -> None:
-    refused = [artifact for artifact in wanted if not _is_intact(folder, artifact)]
+    """Copy, then verify the copy: whoever owns the folder may change it meanwhile."""
+    with tempfile.TemporaryDirectory(dir=cache, prefix=".part-") as staging:
+        copies = Path(staging)
+        for artifact in wanted:
+            if (folder / artifact.file).is_file():
+                shutil.copyfile(folder / artifact.file, copies / artifact.file)
+        _refuse_damaged(wanted, copies, cache, folder)
+        for artifact in wanted:
+            _place(copies / artifact.file, artifact, cache)
+
+
+def _refuse_damaged(wanted: Sequence[Artifact], copies: Path, cache: Path, folder: Path) -> None:
+    refused = [artifact for artifact in wanted if not _is_intact(copies, artifact)]
     if refused:
-        missing = [a.coordinates for a in refused if not (folder / a.file).exists()]
-        damaged = [a.coordinates for a in refused if (folder / a.file).exists()]
+        missing = [a.coordinates for a in refused if not (copies / a.file).exists()]
+        damaged = [a.coordinates for a in refused if (copies / a.file).exists()]
         reasons = []
         if missing:
             reasons.append(f"missing: {', '.join(missing)}")
@@ -172,13 +184,6 @@ def _take_from_folder(wanted: Sequence[Artifact], cache: Path, folder: Path) -> 
             why="; ".join(reasons),
             fix=f"copy the jars from {cache} of a machine with network into {folder}",
         )
-    for artifact in wanted:
-        with (
-            tempfile.NamedTemporaryFile(dir=cache, prefix=".part-", delete=False) as part,
-            (folder / artifact.file).open("rb") as source,
-        ):
-            shutil.copyfileobj(source, part)
-        _place(Path(part.name), artifact, cache)
 
 
 def _fetch(wanted: Sequence[Artifact], cache: Path, purpose: str, progress: Progress) -> None:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 import select
 import signal
 import sys
@@ -426,5 +425,4 @@ def add_message_options(parser: argparse.ArgumentParser) -> None:
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("TZ", "UTC")
     sys.exit(main())

@@ -266,6 +266,7 @@ def child_environment(java: JavaHome | None = None) -> dict[str, str]:
     environment = dict(os.environ) if java is None else java.environment()
     paths = (str(Path(cdcctl.__file__).parent.parent), environment.get("PYTHONPATH", ""))
     environment["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)
+    environment["TZ"] = "UTC"  # as on Glue; their logs are merged by time
     return environment
 
 

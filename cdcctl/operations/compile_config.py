@@ -16,6 +16,7 @@ from cdcctl.compile.template import render_bootstrap, render_pipeline
 from cdcctl.compile.topics import topics
 from cdcctl.errors import CdcctlError, ExitCode
 from cdcctl.operations.configuration import load_config
+from cdcctl.operations.output_files import write_inside
 from glue_job.contract.model import Pipeline
 
 
@@ -164,11 +165,10 @@ def _content(path: Path) -> str | None:
 
 def _write(folder: Path, artefacts: Sequence[Artefact]) -> None:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         for artefact in artefacts:
-            (folder / artefact.name).write_text(artefact.text, encoding="utf-8")
+            write_inside(folder, artefact.name, artefact.text)
     except OSError as error:
-        raise _unusable(folder, error) from error
+        raise _unusable(Path(error.filename or folder), error) from error
 
 
 def _unusable(path: Path, error: Exception) -> CdcctlError:

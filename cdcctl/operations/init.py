@@ -10,6 +10,7 @@ from pathlib import Path
 
 from cdcctl.compile.ddl import default_source_type
 from cdcctl.errors import CdcctlError, ExitCode
+from cdcctl.operations.output_files import write_inside
 from cdcctl.operations.source_catalog import FoundColumn, FoundTable, read_tables
 from glue_job.contract.lake import METRICS_TABLE
 from glue_job.contract.loader import load
@@ -130,10 +131,7 @@ def init(request: InitRequest) -> InitReport:
     texts = (text, rendered_schema(), _TOOL)
     try:
         for file, content in zip(targets, texts, strict=True):
-            target = request.folder / file
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with target.open("x", encoding="utf-8") as stream:
-                stream.write(content)
+            write_inside(request.folder, str(file), content, mode="x")
     except OSError as error:
         raise CdcctlError(
             "USE045",

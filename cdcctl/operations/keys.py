@@ -25,7 +25,7 @@ def read_key(
         names = tuple(given)
         unknown = [each for each in names if each not in columns]
         if not names or unknown:
-            raise _bad_key(name, text, "without a config, name its columns: COLUMN=VALUE")
+            raise _bad_key(name, text, "no config tells its key columns: name them, COLUMN=VALUE")
     missing = [each for each in names if each not in columns]
     if missing:
         raise CdcctlError(

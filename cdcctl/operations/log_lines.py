@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from cdcctl.aws import cloudformation as cfn
@@ -51,9 +52,14 @@ class LogRequest:
     with_noise: bool = False
 
 
-def read_logs(target: Target, request: LogRequest) -> list[LogLine]:
+Reader = Callable[[], Iterable[LogLine]]
+Readers = Callable[[LogRequest], list[Reader]]
+"""Gives a reader for each part whose lines are wanted."""
+
+
+def read_logs(readers_of: Readers, request: LogRequest) -> list[LogLine]:
     """Give the lines of all wanted parts by time; a part that has none yet is left out."""
-    readers = _readers(target, request)
+    readers = readers_of(request)
     wanted = _filter(request)
     with ThreadPoolExecutor(max_workers=8) as pool:
         found = pool.map(lambda reader: list(reader()), readers)
@@ -62,7 +68,7 @@ def read_logs(target: Target, request: LogRequest) -> list[LogLine]:
 
 
 def follow_logs(
-    target: Target, request: LogRequest, timeout_seconds: float | None
+    readers_of: Readers, request: LogRequest, timeout_seconds: float | None
 ) -> Iterator[LogLine]:
     """Give the lines, then each new one, until the time is up."""
     ends_at = None if timeout_seconds is None else time.monotonic() + timeout_seconds
@@ -70,7 +76,7 @@ def follow_logs(
     since = request.since
     while True:
         began = datetime.now(UTC)
-        for line in read_logs(target, replace(request, since=since)):
+        for line in read_logs(readers_of, replace(request, since=since)):
             if line not in shown:
                 shown.add(line)
                 yield line
@@ -104,24 +110,28 @@ def _filter(request: LogRequest) -> Any:
     return wanted
 
 
-def _readers(target: Target, request: LogRequest) -> list[Any]:
+def unknown_source(source: str, known: Iterable[str], fix: str) -> CdcctlError:
+    """Give the error for a part that has no logs."""
+    return CdcctlError(
+        "USE051",
+        f"there are no logs of `{source}`",
+        why=f"there are: {', '.join(known)}",
+        fix=fix,
+        exit_code=ExitCode.USAGE,
+    )
+
+
+def stack_readers(target: Target, request: LogRequest) -> list[Reader]:
+    """Give a reader for each wanted part of a stack on AWS."""
     kind, _, name = request.source.partition(":")
     if kind not in (*SOURCES, "all"):
-        raise CdcctlError(
-            "USE051",
-            f"there are no logs of `{request.source}`",
-            why=f"there are: {', '.join(SOURCES)}, lambda:NAME and all",
-            fix="cdcctl logs glue",
-            exit_code=ExitCode.USAGE,
-        )
-    found: list[Any] = []
+        raise unknown_source(request.source, (*SOURCES, "lambda:NAME", "all"), "cdcctl logs glue")
+    found: list[Reader] = []
     if kind in {"cfn", "all"}:
-        found.append(lambda: _stack_events(target, request.since))
+        found.append(partial(_stack_events, target, request.since))
     for source, group, prefix in _groups(target, name):
         if kind in {source.partition(":")[0], "all"}:
-            found.append(
-                lambda s=source, g=group, p=prefix: _group_lines(target, s, g, p, request.since)
-            )
+            found.append(partial(_group_lines, target, source, group, prefix, request.since))
     return found
 
 

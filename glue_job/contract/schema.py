@@ -55,18 +55,30 @@ def json_schema() -> Schema:
         ),
         "definitions": {
             "identifier": _text(
-                "A lower-case name: letters, digits and `_`, at most 63 characters.", IDENTIFIER
+                "A lower-case name: letters, digits and `_`, at most 63 characters.",
+                IDENTIFIER,
+                "vehicles",
             ),
             "entry_id": _text(
-                "An id: letters, digits, `_`, `.` and `-`, at most 63 characters.", ENTRY_ID
+                "An id: letters, digits, `_`, `.` and `-`, at most 63 characters.",
+                ENTRY_ID,
+                "veh_001",
             ),
-            "column_type": _text("What the lake holds in this column.", COLUMN_TYPE),
+            "column_type": _text(
+                f"What the lake holds: {', '.join(SIMPLE_TYPES)} or decimal(p,s).",
+                COLUMN_TYPE,
+                "decimal(10,2)",
+            ),
             "topic": _text(
-                "A Kafka topic: letters, digits, `.`, `_` and `-`, at most 249 characters.", TOPIC
+                "A Kafka topic: letters, digits, `.`, `_` and `-`, at most 249 characters.",
+                TOPIC,
+                "cdc-vehicles",
             ),
-            "storage_path": _text("A place in S3, like s3://bucket/prefix/.", STORAGE_PATH),
-            "bucket": _text("A bucket name.", BUCKET),
-            "interval": _text("A time span, like `15 seconds`.", INTERVAL),
+            "storage_path": _text(
+                "A place in S3, like s3://bucket/prefix/.", STORAGE_PATH, "s3://bucket/prefix/"
+            ),
+            "bucket": _text("A bucket name.", BUCKET, "${STACK_NAME}-delta-${AWS_ACCOUNT_ID}"),
+            "interval": _text("A time span, like `15 seconds`.", INTERVAL, "1 minute"),
             "settings": _settings(),
             "kafka": _kafka(),
             "source_database": _source_database(),
@@ -92,12 +104,14 @@ def _settings() -> Schema:
                 "type": "number",
                 "minimum": 0,
                 "maximum": 1,
+                "examples": [0.2],
             },
             "min_rows": {
                 "description": "Smallest batch on which the ratio is judged.",
                 "type": "integer",
                 "minimum": 1,
                 "default": 100,
+                "examples": [500],
             },
         },
         required=("max_quarantine_ratio",),
@@ -142,6 +156,7 @@ def _kafka() -> Schema:
                     "type": "string",
                     "minLength": 1,
                     "default": "PLACEHOLDER",
+                    "examples": ["b-1.example:9096,b-2.example:9096"],
                 },
                 "security_protocol": {
                     **_choice("Kafka's security.protocol.", SECURITY_PROTOCOLS),
@@ -156,6 +171,7 @@ def _kafka() -> Schema:
                     "type": "string",
                     "minLength": 1,
                     "default": "kafkaadmin",
+                    "examples": ["fleet-job"],
                 },
             }
         ),
@@ -171,6 +187,7 @@ def _source_database() -> Schema:
                 "schema_name": {
                     **_ref("identifier", "The schema that holds the tables."),
                     "default": "public",
+                    "examples": ["fleet"],
                 },
             }
         ),
@@ -193,6 +210,7 @@ def _table() -> Schema:
                     "items": name,
                     "minItems": 1,
                     "uniqueItems": True,
+                    "examples": [["trip", "leg"]],
                 },
                 "internal": {
                     "description": "Written by the job itself; it has no stream.",
@@ -217,6 +235,7 @@ def _table() -> Schema:
                                 "type": "array",
                                 "items": name,
                                 "uniqueItems": True,
+                                "examples": [["updated_at"]],
                             }
                         }
                     ),
@@ -229,11 +248,13 @@ def _table() -> Schema:
                     "description": "At most so many messages in one batch.",
                     "type": "integer",
                     "minimum": 1,
+                    "examples": [50000],
                 },
                 "sla_seconds": {
                     "description": "How old the lake may be before `status` complains.",
                     "type": "integer",
                     "minimum": 1,
+                    "examples": [300],
                 },
             },
             required=("name", "schema"),
@@ -252,7 +273,10 @@ def _column() -> Schema:
         "description": "One column.",
         **_closed(
             {
-                "name": _ref("identifier", "The column's name in the source and in the lake."),
+                "name": {
+                    **_ref("identifier", "The column's name in the source and in the lake."),
+                    "examples": ["speed_kmh"],
+                },
                 "type": _ref("column_type"),
                 "nullable": {
                     "description": "Whether the column may be NULL; a key column may not.",
@@ -268,6 +292,7 @@ def _column() -> Schema:
                     "description": "The PostgreSQL type, where the usual one does not fit.",
                     "type": "string",
                     "minLength": 1,
+                    "examples": ["varchar(17)"],
                 },
             },
             required=("name", "type"),
@@ -281,7 +306,7 @@ def _rule() -> Schema:
         **_closed(
             {
                 "id": _ref("entry_id", "Named in quarantine; unique in the table."),
-                "type": _registered(RULES),
+                "type": _registered(RULES, "range"),
                 "column": _column_name("The column that is checked."),
                 "params": _params(),
                 "severity": {
@@ -299,6 +324,7 @@ def _rule() -> Schema:
                     "items": {"type": "string", "enum": ["insert", "update", "load"]},
                     "minItems": 1,
                     "uniqueItems": True,
+                    "examples": [["insert", "load"]],
                 },
             },
             required=("id", "type", "column"),
@@ -312,10 +338,14 @@ def _check() -> Schema:
         "description": "A metric that Deequ measures on each batch.",
         **_closed(
             {
-                "metric": _registered(METRICS),
+                "metric": _registered(METRICS, "completeness"),
                 "column": _column_name("The column that is measured."),
                 "params": _params(),
-                "threshold": {"description": "The smallest good value.", "type": "number"},
+                "threshold": {
+                    "description": "The smallest good value.",
+                    "type": "number",
+                    "examples": [0.95],
+                },
                 "severity": {
                     **_choice("How a breach is reported.", ("error", "warning")),
                     "default": "warning",
@@ -340,13 +370,14 @@ def _transform() -> Schema:
         **_closed(
             {
                 "id": _ref("entry_id", "Named when the step fails; unique in the table."),
-                "type": _registered(TRANSFORMS),
+                "type": _registered(TRANSFORMS, "trim"),
                 "column": _column_name("The column that is changed."),
                 "params": _params(),
                 "order": {
                     "description": "Steps run by ascending order.",
                     "type": "integer",
                     "default": 0,
+                    "examples": [1],
                 },
             },
             required=("id", "type", "column"),
@@ -376,25 +407,43 @@ def _when(key: str, name: str) -> Schema:
     return {"properties": {key: {"const": name}}, "required": [key]}
 
 
-def _registered(registry: Registry[Any]) -> Schema:
+def _registered(registry: Registry[Any], example: str) -> Schema:
     summaries = "; ".join(f"{cls.type}: {cls.summary()}" for cls in registry)
-    return {**_choice(summaries, registry.names())}
+    return {
+        **_choice(summaries, registry.names()),
+        "title": "What is done, by its name.",
+        "examples": [example],
+    }
 
 
 def _params() -> Schema:
-    return {"description": "Parameters; which ones depends on the name.", "type": "object"}
+    return {
+        "description": "Parameters; which ones depends on the name.",
+        "type": "object",
+        "examples": [{"min": 0, "max": 350}],
+    }
 
 
 def _column_name(description: str) -> Schema:
-    return {"description": description, "type": "string", "minLength": 1}
+    return {
+        "description": description,
+        "type": "string",
+        "minLength": 1,
+        "examples": ["speed_kmh"],
+    }
 
 
 def _list(description: str, definition: str) -> Schema:
     return {"description": description, "type": "array", "items": _ref(definition)}
 
 
-def _text(description: str, pattern: str) -> Schema:
-    return {"description": description, "type": "string", "pattern": pattern}
+def _text(description: str, pattern: str, example: str) -> Schema:
+    return {
+        "description": description,
+        "type": "string",
+        "pattern": pattern,
+        "examples": [example],
+    }
 
 
 def _choice(description: str, choices: Iterable[str]) -> Schema:

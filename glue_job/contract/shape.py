@@ -84,7 +84,7 @@ _KINDS = {
     "array": "a list",
     "object": "a mapping",
 }
-_ANNOTATIONS = frozenset(("description", "default", "title", "$schema", "definitions"))
+_ANNOTATIONS = frozenset(("description", "default", "examples", "title", "$schema", "definitions"))
 
 _USUAL_TYPE_NAMES = {
     "int": "integer",

@@ -172,9 +172,11 @@ def test_start_and_stop_do_it_once(cdcctl: Run, fake_aws: FakeAws) -> None:
     assert {each["status"] for each in stopped} == {"done"}
     again = json.loads(cdcctl("stop", "-o", "json")[1])["data"]["steps"]
     assert {each["status"] for each in again} == {"unchanged"}
-    code, out, err = cdcctl("start", "-o", "json")
+    code, out, err = cdcctl("start", "--allow-quarantine", "vehicles", "-o", "json")
     assert code == 0, err
     assert json.loads(out)["data"]["steps"][0]["detail"] == "resumed"
+    newest = fake_aws.client("glue").get_job_runs(JobName="demo-cdc")["JobRuns"][0]
+    assert newest["Arguments"] == {"--allow-quarantine": "vehicles"}
 
 
 def test_logs_of_all_parts_are_merged_by_time(on_one_stack: tuple[Run, FakeAws]) -> None:

@@ -86,6 +86,27 @@ def test_a_folder_with_a_damaged_jar_is_refused(folder: Path, cache: Path, tmp_p
     assert "(sha256): org.apache.kafka:kafka-clients:3.4.1" in caught.value.why
 
 
+def test_a_link_out_of_the_folder_brings_in_what_the_lock_file_asks_for_or_nothing(
+    folder: Path, cache: Path, tmp_path: Path
+) -> None:
+    linked = tmp_path / "linked"
+    linked.mkdir()
+    for jar in folder.glob("*.jar"):
+        (linked / jar.name).symlink_to(jar)
+    assert not any(jar.is_symlink() for jar in spark_jars(SilentProgress(), linked))
+    secret = tmp_path / "secret"
+    secret.write_text("c4n4ry")
+    name = "kafka-clients-3.4.1.jar"
+    (linked / name).unlink()
+    (linked / name).symlink_to(secret)
+    (cache / name).unlink()
+    with pytest.raises(CdcctlError) as caught:
+        spark_jars(SilentProgress(), linked)
+    assert caught.value.code == "LOC002"
+    assert not (cache / name).exists()
+    assert not list(cache.glob(".part-*"))
+
+
 def test_without_network_the_error_names_the_way_out(
     cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

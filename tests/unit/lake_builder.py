@@ -79,7 +79,6 @@ def refused(
 ) -> dict[str, object]:
     """Give one row of the quarantine of `vehicles`."""
     return {
-        **dict.fromkeys(VEHICLES),
         **values,
         **dict.fromkeys(QUARANTINE_COLUMNS),
         "_failed_rule": failures[0]["id"],
@@ -95,10 +94,14 @@ def refused(
     }
 
 
-def write_quarantine(lake: Path, rows: Sequence[Mapping[str, object]]) -> None:
-    """Append refused rows of `vehicles`."""
-    columns = VEHICLES | QUARANTINE_COLUMNS
-    _append(LakePaths.below(str(lake)).quarantine("vehicles"), columns, rows)
+def write_quarantine(
+    lake: Path,
+    rows: Sequence[Mapping[str, object]],
+    table: str = "vehicles",
+    columns: Mapping[str, str] = VEHICLES,
+) -> None:
+    """Append refused rows of a table."""
+    _append(LakePaths.below(str(lake)).quarantine(table), {**columns, **QUARANTINE_COLUMNS}, rows)
 
 
 def write_refused(
@@ -108,9 +111,7 @@ def write_refused(
     failures: Sequence[Mapping[str, str | None]],
 ) -> None:
     """Append one refused row, whose values are not known, to the quarantine of any table."""
-    row = {**refused(1, "2026-11-22T10:00:00Z", failures, "{}"), **dict.fromkeys(columns)}
-    path = LakePaths.below(str(lake)).quarantine(table)
-    _append(path, {**columns, **QUARANTINE_COLUMNS}, [row])
+    write_quarantine(lake, [refused(1, "2026-11-22T10:00:00Z", failures, "{}")], table, columns)
 
 
 def write_batches(lake: Path, rows: Sequence[Mapping[str, object]]) -> None:

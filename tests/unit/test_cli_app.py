@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 import time
+import tomllib
+from importlib import metadata
 from pathlib import Path
 
 import jsonschema
@@ -14,6 +18,7 @@ import pytest
 
 from cdcctl import app, crash
 from cdcctl.errors import CdcctlError, ExitCode
+from cdcctl.extras import LOCAL_MODULES
 from cdcctl.ui import failure
 from cdcctl.ui.output import schema_of
 
@@ -180,20 +185,71 @@ def test_a_state_folder_that_cannot_be_written_hides_no_error(
     assert crash.keep("trace") is None
 
 
-def test_a_missing_extra_is_named(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def without_spark() -> None:
-        raise ModuleNotFoundError("No module named 'pyspark'", name="pyspark")
+BARE = """
+import sys
+from cdcctl.extras import LOCAL_MODULES
 
-    monkeypatch.setattr(app, "_root", without_spark)
-    assert app.run(["demo"]) == ExitCode.FAILED
-    assert capsys.readouterr().err == (
-        "error[USE002]: this command runs the pipeline on this machine, and its parts are not"
-        " installed\n"
-        "  why:  no Python package `pyspark`\n"
-        "  fix:  pip install 'cdcctl[local]'\n"
+class Bare:
+    def __init__(self, finder):
+        self.finder = finder
+
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] not in LOCAL_MODULES:
+            return self.finder.find_spec(name, path, target)
+
+sys.meta_path[:] = map(Bare, sys.meta_path)
+from cdcctl.app import run
+for line in sys.argv[1:]:
+    print(run(line.split()), file=sys.stderr)
+"""
+"""Runs command lines as in an installation without the extra `local`."""
+
+
+def test_a_missing_extra_is_named(tmp_path: Path) -> None:
+    (tmp_path / "config").mkdir()
+    shutil.copy("config/tables.yaml", tmp_path / "config")
+    (tmp_path / "messages").mkdir()
+    message = {"topic": "cdc-vehicles", "partition": 0, "offset": 0, "timestamp": 1}
+    (tmp_path / "messages" / "1.jsonl").write_text(
+        json.dumps({**message, "key": None, "value": None})
     )
+    needy = (
+        *("demo", "seed --local", "local up", "local down", "local status", "local reset --yes"),
+        "local run --messages messages --lake lake",
+        "init --from-db postgresql://x@127.0.0.1:1/db draft",
+    )
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            BARE,
+            *needy,
+            *(f"{each} --help" for each in needy),
+            "doctor --local",
+        ],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(Path.cwd())},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    named = re.findall(
+        r"^error\[USE002\]: this command needs the extra `local`, which is not installed\n"
+        r"  why:  no Python package `\w+`\n"
+        r"  fix:  pip install 'cdcctl\[local\]'   or, in a clone, pip install -e '.\[local\]'\n1\n",
+        done.stderr,
+        re.MULTILINE,
+    )
+    assert len(named) == len(needy), done.stderr
+    assert done.stderr.endswith("0\n" * len(needy) + f"{ExitCode.UNHEALTHY:d}\n")
+
+
+def test_the_modules_of_the_extra_are_those_of_its_packages() -> None:
+    project = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = {re.split(r"[=<>]", each)[0] for each in project["optional-dependencies"]["local"]}
+    modules = metadata.packages_distributions()
+    assert wanted == {modules[name][0] for name in LOCAL_MODULES}
 
 
 def test_ctrl_c_is_130(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

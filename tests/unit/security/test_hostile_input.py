@@ -209,3 +209,32 @@ def test_what_aws_quotes_tells_no_secret_on_the_screen_nor_in_the_log(
     assert kept
     assert not [text for text in (shown.out, shown.err, *kept) if CANARY in text or "AKIA" in text]
     assert all(json.loads(line) for line in log.read_text().splitlines())
+
+
+@pytest.mark.parametrize("line", ["compile --out .", "init ."])
+@pytest.mark.parametrize("linked", ["file", "folder", "dangling"])
+def test_a_link_in_an_output_folder_leads_to_no_other_file(
+    line: str,
+    linked: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    outside, work = tmp_path / "outside", tmp_path / "work"
+    outside.mkdir()
+    work.mkdir()
+    (tmp_path / "tables.yaml").write_text(build.CONFIG)
+    victim = outside / "victim"
+    if linked != "dangling":
+        victim.write_text("mine")
+    if line == "init ." and linked == "folder":
+        (work / "config").symlink_to(outside)
+    else:
+        name = "cdcctl.toml" if line == "init ." else "topics.json"
+        (work / name).symlink_to(victim)
+    monkeypatch.chdir(work)
+    code = app.run([*line.split(), *(["-c", str(tmp_path / "tables.yaml")] * ("compile" in line))])
+    assert code in {ExitCode.FAILED, ExitCode.USAGE}, capsys.readouterr()
+    before = [] if linked == "dangling" else [victim]
+    assert list(outside.iterdir()) == before
+    assert not before or victim.read_text() == "mine"
