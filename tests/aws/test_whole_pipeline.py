@@ -100,6 +100,9 @@ def test_a_pipeline_is_deployed_fed_changed_and_removed(
 
     eventually(has_bay, "a row of the new table came to the lake")
     assert len(history("1")) == 2
+    seeded = did("seed", "--rows", "27", "--bad-share", "0", "--yes")
+    assert {each["table"]: each["inserted"] for each in seeded["tables"]}["vehicles"] == 15
+    eventually(lambda: len(history("17")) == 1, "a seeded row came to the lake")
 
     steps = {each["step"]: each["detail"] for each in json.loads(stopped(cdcctl))["data"]["steps"]}
     assert "ended after its batches" in steps["stop glue"]
