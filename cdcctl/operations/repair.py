@@ -1,4 +1,4 @@
-"""Asks the process that owns a lake for a change: a replay, a discard, a rebuild."""
+"""Asks the process that owns a lake for a change: a replay, a discard, a rebuild, a closing."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from cdcctl.errors import CdcctlError, ExitCode
 from cdcctl.operations.configuration import LoadedConfig, load_config, require_table
 from cdcctl.operations.lakes import LakeRequest, open_requested_lake
 from cdcctl.operations.mailbox import BucketMailbox, FolderMailbox, Mailbox
-from glue_job.requests import Answer, Request, Selection
+from glue_job.requests import Answer, Load, Request, Selection
 
 if TYPE_CHECKING:
     from cdcctl.ui.progress import Progress
@@ -40,6 +40,7 @@ class RepairRequest:
     most: int | None = None
     reason: str = ""
     dry_run: bool = False
+    load: Load | None = None
     timeout_seconds: float = 600.0
     artifacts: Path | None = None
 
@@ -108,6 +109,7 @@ def _asked(request: RepairRequest) -> Request:
         ),
         patch=dict(_patch(text) for text in request.patches),
         dry_run=request.dry_run,
+        load=request.load,
     )
 
 

@@ -303,9 +303,21 @@ class TableLake:
                 grown[file["partitionValues"]["_is_current"]] += sign * rows
         return sum(grown.values()), grown["false"]
 
-    def entries(self) -> DataFrame:
-        """Give the whole ledger."""
-        return self._read_evolved(self.paths.changes(self.table.name), self.ledger_columns())
+    def has_history(self) -> bool:
+        """Tell whether a row was ever written to history."""
+        path = self.paths.history(self.table.name)
+        return delta.exists(self.spark, path) and not delta.is_untouched(self.spark, path)
+
+    def versions_held(self) -> str:
+        """Spell the newest versions of history, ledger and quarantine."""
+        name = self.table.name
+        paths = (self.paths.history(name), self.paths.changes(name), self.paths.quarantine(name))
+        return ".".join(str(delta.version(self.spark, path)) for path in paths)
+
+    def entries(self, version: int | None = None) -> DataFrame:
+        """Give the whole ledger, as it is or as it was."""
+        ledger = self.paths.changes(self.table.name)
+        return self._read_evolved(ledger, self.ledger_columns(), version)
 
     def other_entries(self, batch: Batch) -> DataFrame:
         """Give the ledger without the entries of the batch itself."""
@@ -332,9 +344,10 @@ class TableLake:
         counted = failed.groupBy(F.col("failed")["id"].alias("id")).count().collect()
         return {row["id"]: row["count"] for row in counted}
 
-    def history(self) -> DataFrame:
+    def history(self, version: int | None = None) -> DataFrame:
         """Give the SCD2 rows, with the columns that the config has and the table has not yet."""
-        rows = self._read_evolved(self.paths.history(self.table.name), self.history_columns())
+        path = self.paths.history(self.table.name)
+        rows = self._read_evolved(path, self.history_columns(), version)
         if not self._other_columns:
             return rows
         return rows.withColumn("_unknown", F.array_except("_unknown", _names(self._other_columns)))
@@ -345,8 +358,10 @@ class TableLake:
         held = delta.columns_of(self.spark, self.paths.history(self.table.name))
         return tuple(name for name in held if name not in self.history_columns())
 
-    def _read_evolved(self, path: str, columns: dict[str, str]) -> DataFrame:
-        return delta.with_columns(delta.read(self.spark, path), columns)
+    def _read_evolved(
+        self, path: str, columns: dict[str, str], version: int | None = None
+    ) -> DataFrame:
+        return delta.with_columns(delta.read(self.spark, path, version), columns)
 
     def refused_elsewhere(self, batch: Batch) -> DataFrame:
         """Give the coordinates of what other batches have refused."""
