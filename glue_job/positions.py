@@ -38,15 +38,6 @@ def oldest(is_older: Callable[[float], bool]) -> float:
     return high
 
 
-def ends(records: Iterable[Recorded], topic_id: str) -> dict[int, int]:
-    """Give, by partition, the offset after the last one that any batch has read."""
-    found: dict[int, int] = {}
-    for record in records:
-        for partition, (_, end) in record.offsets.get(topic_id, {}).items():
-            found[partition] = max(end, found.get(partition, 0))
-    return found
-
-
 def lost(expected: Ends, earliest: Ends) -> dict[int, tuple[int, int]]:
     """Give, by partition, the range that was not read and is not there any more."""
     return {
@@ -57,7 +48,11 @@ def lost(expected: Ends, earliest: Ends) -> dict[int, tuple[int, int]]:
 
 
 def application(
-    records: Iterable[Recorded], checkpoint: str, batch_id: int, offsets: Callable[[], Offsets]
+    newest: Iterable[Recorded],
+    find: Callable[[str, int], Recorded | None],
+    checkpoint: str,
+    batch_id: int,
+    offsets: Callable[[], Offsets],
 ) -> str:
     """Name the application that a batch of a checkpoint is written under: checkpoint and epoch.
 
@@ -65,28 +60,31 @@ def application(
     state gives numbers that were used before to other offsets: they belong to a new epoch.
 
     Args:
-        records: the batch log of the table.
+        newest: the record of the newest batch of each application.
+        find: finds the record of a batch by application and number.
         checkpoint: names the checkpoint, `stream/{query id}`.
         batch_id: the number that Spark gives the batch.
         offsets: reads what the batch holds; called only when its number was used before.
     """
-    used: dict[int, dict[int, Recorded]] = {}
-    for record in records:
+    reached: dict[int, int] = {}
+    for record in newest:
         owner, _, number = record.batch.application_id.rpartition("/")
         if owner == checkpoint and number.isdecimal():
-            used.setdefault(int(number), {})[record.batch.batch_id] = record
-    epoch = max(used, default=0)
-    if any(number >= batch_id for number in used.get(epoch, {})) or any(
-        batch_id in numbers for numbers in used.values()
-    ):
+            reached[int(number)] = record.batch.batch_id
+    epoch = max(reached, default=0)
+    used = [
+        (known, same)
+        for known in sorted(reached, reverse=True)
+        if reached[known] >= batch_id
+        and (same := find(f"{checkpoint}/{known}", batch_id)) is not None
+    ]
+    is_behind = reached.get(epoch, -1) >= batch_id
+    if used or is_behind:
         held = offsets()
-        for known in sorted(used, reverse=True):
-            same = used[known].get(batch_id)
-            if same is not None and same.offsets == held:
+        for known, same in used:
+            if same.offsets == held:
                 return f"{checkpoint}/{known}"
-        if any(number >= batch_id for number in used.get(epoch, {})):
-            epoch += 1
-    return f"{checkpoint}/{epoch}"
+    return f"{checkpoint}/{epoch + 1 if is_behind else epoch}"
 
 
 def told(ranges: Mapping[int, tuple[int, int]]) -> str:

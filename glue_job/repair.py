@@ -1,4 +1,4 @@
-"""Does what an operator asked for: releases from quarantine, discards, rebuilds.
+"""Does what an operator asked for: releases from quarantine, discards, rebuilds, closings.
 
 A release is a batch like any other, under the application id of its request: its rows are open
 rows of quarantine, taken from one version of that table, and each keeps its place at the source.
@@ -12,9 +12,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import reduce
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from glue_job.closing import close_missing
 from glue_job.contract.lake import RELEASES
 from glue_job.contract.model import Table, Transform
 from glue_job.errors import JobError
@@ -23,7 +24,7 @@ from glue_job.pipeline.past import fill_chains, release
 from glue_job.pipeline.report import Batch, BatchReport, Release
 from glue_job.pipeline.transform import apply_transforms, cannot_transform
 from glue_job.pipeline.versions import Shape, difference, earliest_closed, fold, place, versions
-from glue_job.requests import Answer, Request, Selection
+from glue_job.requests import Answer, Coordinates, Request, Selection
 from glue_job.table import TableJob
 
 MOST_ATTEMPTS = 3
@@ -36,7 +37,7 @@ def answer(job: TableJob, request: Request) -> Answer:
     Raises:
         JobError: it cannot be done; nothing was written, or the rest is done when asked again.
     """
-    doing = {"replay": _replay, "discard": _discard, "rebuild": _rebuild}
+    doing = {"replay": _replay, "discard": _discard, "rebuild": _rebuild, "close": close_missing}
     return doing[request.kind](job, request)
 
 
@@ -105,11 +106,7 @@ def _selected(quarantined: DataFrame, selection: Selection) -> tuple[DataFrame, 
     if selection.since is not None:
         chosen &= F.col("_quarantined_at") >= F.lit(selection.since)
     if selection.coordinates:
-        places = [
-            (F.col("_partition") == partition) & (F.col("_offset") == offset)
-            for partition, offset in selection.coordinates
-        ]
-        chosen &= reduce(operator.or_, places)
+        chosen &= reduce(operator.or_, map(_is_at, selection.coordinates))
     open_rows = quarantined.filter(chosen)
     tired = F.coalesce(F.col("_attempts"), F.lit(0)) >= MOST_ATTEMPTS
     left_out = 0 if selection.coordinates else open_rows.filter(tired).count()
@@ -117,6 +114,11 @@ def _selected(quarantined: DataFrame, selection: Selection) -> tuple[DataFrame, 
     if selection.most is not None:
         rows = rows.orderBy("_quarantined_at", "_partition", "_offset").limit(selection.most)
     return rows, left_out
+
+
+def _is_at(place: Coordinates) -> Column:
+    there = (F.col("_partition") == place[0]) & (F.col("_offset") == place[1])
+    return there & (F.col("_topic") == place[2]) if len(place) > 2 else there
 
 
 def _as_messages(rows: DataFrame) -> DataFrame:
@@ -146,7 +148,7 @@ def _discard(job: TableJob, request: Request) -> Answer:
 def _rebuild(job: TableJob, request: Request) -> Answer:
     lake, table, shape = job.lake, job.table, Shape()
     entries = _retransformed(job).withColumn("_is_new", F.lit(False))
-    if reduce(lambda any_, found: any_ or found.watermark.sparse_moves, lake.records(), False):
+    if lake.log.watermark().sparse_moves:
         entries = fill_chains(entries, table)
     folded = fold(place(entries, table, shape), table, shape)
     changes = difference(versions(folded, table), lake.history(), table).localCheckpoint()
@@ -157,8 +159,8 @@ def _rebuild(job: TableJob, request: Request) -> Answer:
         if counts and not request.dry_run:
             batch = Batch(f"rebuild/{request.id}", 0, datetime.now(UTC), "", "rebuild")
             lake.merge(changes, batch, closed_since=earliest_closed(changes))
-        newest = lake.newest_record()
-        is_under_another = newest is not None and newest.batch.config_hash != job.config_hash
+        last = lake.log.last()
+        is_under_another = last is not None and last.batch.config_hash != job.config_hash
         if not request.dry_run and (counts or is_under_another):
             lake.record(_as_record(job, request))
     finally:

@@ -13,10 +13,14 @@ from typing import Any
 
 from glue_job.errors import JobError
 
-KINDS = ("replay", "discard", "rebuild")
+KINDS = ("replay", "discard", "rebuild", "close")
 ANSWER = ".answer.json"
 STOP = "stop"
 """The file beside the requests that names the run which is to end after its batches."""
+
+
+Coordinates = tuple[int, int] | tuple[int, int, str]
+"""Partition and offset of one message; its topic, when the table has had several."""
 
 
 @dataclass(frozen=True)
@@ -25,9 +29,19 @@ class Selection:
 
     rule: str | None = None
     since: datetime | None = None
-    coordinates: tuple[tuple[int, int], ...] = ()
-    """Partition and offset of single messages."""
+    coordinates: tuple[Coordinates, ...] = ()
     most: int | None = None
+
+
+@dataclass(frozen=True)
+class Load:
+    """A load of a whole table at the source; keys that it has not brought are to be closed."""
+
+    began: datetime
+    rows: int
+    """How many it read."""
+    most_share: float = 0.1
+    """So large a share of the current rows may be closed."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +58,7 @@ class Request:
     patch: Mapping[str, str | None] = field(default_factory=dict)
     """Fields of the message to replace before it is read: the text of a JSON scalar, or null."""
     dry_run: bool = False
+    load: Load | None = None
 
     def as_json(self) -> str:
         """Spell the request for the folder."""
@@ -54,15 +69,16 @@ class Request:
         """Read a request; JobError REQ001 when it is none."""
         try:
             held = json.loads(text)
-            chosen = held.pop("selection")
+            chosen, load = held.pop("selection"), held.pop("load", None)
             request = cls(
                 **{**held, "requested_at": datetime.fromisoformat(held["requested_at"])},
                 selection=Selection(
                     rule=chosen["rule"],
                     since=chosen["since"] and datetime.fromisoformat(chosen["since"]),
-                    coordinates=tuple((place[0], place[1]) for place in chosen["coordinates"]),
+                    coordinates=tuple(_coordinates(place) for place in chosen["coordinates"]),
                     most=chosen["most"],
                 ),
+                load=load and Load(**{**load, "began": datetime.fromisoformat(load["began"])}),
             )
         except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
             raise _unreadable(name, str(error)) from error
@@ -96,6 +112,11 @@ class Answer:
         """Tell why a request could not be done."""
         said = {"code": error.code, "what": error.what, "why": error.why, "fix": error.fix}
         return cls("failed", error=said)
+
+
+def _coordinates(place: list[Any]) -> Coordinates:
+    there = (int(place[0]), int(place[1]))
+    return (*there, str(place[2])) if len(place) > 2 else there
 
 
 def _unreadable(name: str, why: str) -> JobError:

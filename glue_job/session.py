@@ -34,6 +34,8 @@ BATCH_SETTINGS = {
     "spark.databricks.delta.allFilesInCrc.verificationMode.enabled": "false",
     "spark.databricks.delta.schema.autoMerge.enabled": "false",
     "spark.sql.sources.partitionOverwriteMode": "static",
+    # Else all rows are sorted by the partition column before they are written.
+    "spark.sql.maxConcurrentOutputFileWriters": "8",
 }
 """Set on the session of every batch: foreachBatch runs in a clone with adaptive execution off."""
 
@@ -54,6 +56,9 @@ _COMPILED = {
 _DELTA = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+    # The classes of a hundred plans or more come again with each batch; with Spark's 100 entries
+    # they are compiled again, and run slowly again until the JVM has optimised them.
+    "spark.sql.codegen.cache.maxEntries": "2000",
     "spark.redaction.regex": "(?i)secret|password|token|jaas|access[.]?key",
 }
 

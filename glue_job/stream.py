@@ -91,13 +91,13 @@ class TableStream:
         topic = self._topic.describe()
         self._topic_id = topic.topic_id
         self._finish_begun(job, topic)
-        known = positions.ends(job.lake.records(), topic.topic_id)
+        known = job.lake.log.ends(topic.topic_id)
         self._refuse_lost(positions.lost(known, topic.earliest))
         starts = {p: max(known.get(p, first), first) for p, first in topic.earliest.items()}
         self._taken = dict(starts)
-        newest = job.lake.newest_record()
-        if newest is not None:
-            self._monitor.resume(newest.watermark)
+        last = job.lake.log.last()
+        if last is not None:
+            self._monitor.resume(last.watermark)
         rows = self._topic.stream(
             self._own_session, starts, accept_lost=self._settings.accept_lost
         ).withColumn("topic_id", F.lit(topic.topic_id))
@@ -277,7 +277,11 @@ class TableStream:
         self._refuse_another_topic()
         job = self.job.in_session(spark)
         application_id = positions.application(
-            job.lake.records(), f"stream/{_query_id(spark)}", batch_id, lambda: _offsets(rows)
+            job.lake.log.newest(),
+            job.lake.recorded,
+            f"stream/{_query_id(spark)}",
+            batch_id,
+            lambda: _offsets(rows),
         )
         report = job.process(
             rows,

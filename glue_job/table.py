@@ -77,7 +77,7 @@ class TableJob:
 
     def _refuse_other_ignored_columns(self) -> None:
         """Compare with the newest config that history was written under."""
-        newest = self.lake.newest_record()
+        newest = self.lake.log.last()
         if newest is None:
             return
         kept = read_text(self.spark, self._kept(newest.batch.config_hash))

@@ -182,7 +182,7 @@ def export(
 
 IdOption = Annotated[
     list[str] | None,
-    typer.Option("--id", metavar="P:O", help="One row, by partition and offset; repeatable."),
+    typer.Option("--id", metavar="ID", help="One row, as `show` names it; repeatable."),
 ]
 
 

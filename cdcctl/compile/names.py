@@ -113,3 +113,14 @@ class StackNames:
     def dms_secret(self) -> str:
         """Name the secret of DMS's Kafka user."""
         return f"AmazonMSK_{self.stack}_dms_scram"
+
+    @property
+    def dms_source_secret(self) -> str:
+        """Name the secret of DMS's user at the source."""
+        return f"{self.stack}-dms-source"
+
+    @property
+    def glue_log_groups(self) -> tuple[str, ...]:
+        """Give what the log groups of the job begin with; Glue names them by its security."""
+        security = f"{self.stack}-security"
+        return (f"/aws-glue/jobs/{security}-role/", f"/aws-glue/jobs/logs-v2-{security}")

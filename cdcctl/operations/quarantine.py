@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -15,9 +14,8 @@ from cdcctl.lake.reader import ROWS, LakeTable, Row
 from cdcctl.lake.sql import literal
 from cdcctl.operations.lakes import LakeRequest, OpenedLake, open_requested_lake
 from cdcctl.operations.privacy import Privacy
+from cdcctl.operations.row_id import RowId
 from glue_job.contract.lake import QUARANTINE_COLUMNS
-
-_ID = re.compile(r"(?:(?P<topic>[^:\s]+):)?(?P<partition>\d+):(?P<offset>\d+)")
 
 
 @dataclass(frozen=True)
@@ -183,21 +181,13 @@ def inspect_quarantine(
     lake: LakeRequest, table: str, row_id: str, *, reveal: bool = False
 ) -> QuarantineReport:
     """Give everything known of one refused message; a topic made anew may hold several."""
-    place = _ID.fullmatch(row_id.strip())
-    if place is None:
-        raise CdcctlError(
-            "USE004",
-            f"`{row_id}` is not the id of a quarantined row",
-            why="an id is PARTITION:OFFSET or TOPIC:PARTITION:OFFSET, such as 0:1234",
-            fix=f"cdcctl quarantine show {table}",
-            exit_code=ExitCode.USAGE,
-        )
+    place = RowId.parse(row_id, table)
     opened = open_requested_lake(lake)
     opened.require_table(table)
     refused = opened.lake.quarantine(table)
-    conditions = [f"_partition = {place['partition']}", f"_offset = {place['offset']}"]
-    if place["topic"]:
-        conditions.append(f"_topic = {literal(place['topic'])}")
+    conditions = [f"_partition = {place.partition}", f"_offset = {place.offset}"]
+    if place.topic:
+        conditions.append(f"_topic = {literal(place.topic)}")
     found = (
         []
         if refused is None

@@ -1,10 +1,9 @@
-"""Asks the process that owns a lake for a change: a replay, a discard, a rebuild."""
+"""Asks the process that owns a lake for a change: a replay, a discard, a rebuild, a closing."""
 
 from __future__ import annotations
 
 import getpass
 import json
-import re
 import time
 import uuid
 from collections.abc import Mapping
@@ -17,12 +16,12 @@ from cdcctl.errors import CdcctlError, ExitCode
 from cdcctl.operations.configuration import LoadedConfig, load_config, require_table
 from cdcctl.operations.lakes import LakeRequest, open_requested_lake
 from cdcctl.operations.mailbox import BucketMailbox, FolderMailbox, Mailbox
-from glue_job.requests import Answer, Request, Selection
+from cdcctl.operations.row_id import RowId
+from glue_job.requests import Answer, Coordinates, Load, Request, Selection
 
 if TYPE_CHECKING:
     from cdcctl.ui.progress import Progress
 
-_PLACE = re.compile(r"(\d+):(\d+)")
 _POLL_SECONDS = 0.5
 
 
@@ -40,6 +39,7 @@ class RepairRequest:
     most: int | None = None
     reason: str = ""
     dry_run: bool = False
+    load: Load | None = None
     timeout_seconds: float = 600.0
     artifacts: Path | None = None
 
@@ -103,25 +103,19 @@ def _asked(request: RepairRequest) -> Request:
         selection=Selection(
             rule=request.rule,
             since=request.since,
-            coordinates=tuple(_place(text) for text in request.ids),
+            coordinates=tuple(_coordinates(text, request.table) for text in request.ids),
             most=request.most,
         ),
         patch=dict(_patch(text) for text in request.patches),
         dry_run=request.dry_run,
+        load=request.load,
     )
 
 
-def _place(text: str) -> tuple[int, int]:
-    found = _PLACE.fullmatch(text.strip())
-    if found is None:
-        raise CdcctlError(
-            "USE004",
-            f"`{text}` is not the id of a quarantined row",
-            why="an id is PARTITION:OFFSET, such as 0:1234",
-            fix="cdcctl quarantine show TABLE",
-            exit_code=ExitCode.USAGE,
-        )
-    return int(found[1]), int(found[2])
+def _coordinates(text: str, table: str) -> Coordinates:
+    place = RowId.parse(text, table)
+    there = (place.partition, place.offset)
+    return there if place.topic is None else (*there, place.topic)
 
 
 def _patch(text: str) -> tuple[str, str | None]:

@@ -10,7 +10,7 @@ from cdcctl.operations.why import Event, WhyReport
 from cdcctl.ui import tables
 from cdcctl.ui.output import Document
 from cdcctl.ui.tables import Heading, spelled
-from glue_job.contract.lake import RELEASES
+from glue_job.contract.lake import CLOSINGS, RELEASES
 
 _STYLES = {"applied": "green", "quarantined": "bold red", "superseded": "yellow"}
 
@@ -93,4 +93,6 @@ def _outcome(event: Event) -> Text:
         text = f"{event.status}: {', '.join(event.failed_rules)}"
     elif (event.application_id or "").startswith(RELEASES):
         text += ", released"
+    elif (event.application_id or "").startswith(CLOSINGS):
+        text += ", missing in a load"
     return Text(text, style=_STYLES.get(event.outcome, ""))

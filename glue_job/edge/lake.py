@@ -6,8 +6,8 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
-from functools import cached_property, reduce
+from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from delta.tables import DeltaMergeBuilder, DeltaTable
@@ -27,7 +27,8 @@ from glue_job.contract.lake import (
     key_of_ledger,
 )
 from glue_job.contract.model import Table
-from glue_job.edge import delta
+from glue_job.edge import commit, delta
+from glue_job.edge.batch_log import BatchLog
 from glue_job.edge.deequ import measure
 from glue_job.edge.delta import WriteId
 from glue_job.edge.replace import replace_rows
@@ -68,10 +69,7 @@ class TableLake:
         self.spark = spark
         self.paths = paths
         self.table = table
-        self._recorded: dict[tuple[str, int], Recorded] = {}
-        self._newest: Recorded | None = None
-        self._reached = Watermark()
-        self._ends: dict[tuple[str, int], int] = {}
+        self.log = BatchLog(paths.batches, table.name)
         self.stopwatch = Stopwatch()
 
     # -- layout
@@ -152,21 +150,12 @@ class TableLake:
     # -- reads
 
     def load_records(self) -> None:
-        """Read what the batch log says of this table; done once when a run starts."""
-        self._recorded.clear()
-        self._newest = None
-        self._reached = Watermark()
-        self._ends.clear()
-        path = self.paths.batches
-        if not delta.exists(self.spark, path) or delta.is_untouched(self.spark, path):
-            return
-        rows = delta.read(self.spark, self.paths.batches)
-        for row in rows.filter(F.col("table_name") == self.table.name).collect():
-            self._remember(_recorded(row.asDict()))
+        """Read what the batch log says of this table."""
+        self.log.load(self.spark)
 
     def recorded(self, application_id: str, batch_id: int) -> Recorded | None:
         """Find the record of a batch."""
-        return self._recorded.get((application_id, batch_id))
+        return self.log.find(self.spark, application_id, batch_id)
 
     def is_finished(self, recorded: Recorded) -> bool:
         """Tell whether the last table that a batch had to write holds it."""
@@ -185,73 +174,29 @@ class TableLake:
 
     def unfinished(self) -> list[Recorded]:
         """Give the batches that were recorded and whose writes are not all there, oldest first."""
-        newest: dict[str, Recorded] = {}
-        for (application_id, batch_id), record in self._recorded.items():
-            held = newest.get(application_id)
-            if held is None or held.batch.batch_id < batch_id:
-                newest[application_id] = record
-        begun = (record for record in newest.values() if not self.is_finished(record))
+        begun = (record for record in self.log.newest() if not self.is_finished(record))
         return sorted(begun, key=lambda record: record.batch.processed_at)
-
-    def records(self) -> tuple[Recorded, ...]:
-        """Give the records of all batches."""
-        return tuple(self._recorded.values())
-
-    def newest_record(self) -> Recorded | None:
-        """Give the record of the batch that was taken last."""
-        return self._newest
 
     def rows_expected(self) -> int:
         """Expect of a batch what the one before brought."""
-        return self._newest.consumed if self._newest is not None else 0
+        last = self.log.last()
+        return last.consumed if last is not None else 0
 
     def next_release(self, application_id: str) -> int:
         """Number the releases of the table, from 1; one that was begun keeps its number."""
         begun = sorted(
-            (record.batch.processed_at, name) for (name, _), record in self._recorded.items()
+            (each.batch.processed_at, each.batch.application_id) for each in self.log.newest()
         )
         names = [name for _, name in begun if name.startswith(RELEASES)]
         return names.index(application_id) + 1 if application_id in names else len(names) + 1
 
-    def _remember(self, recorded: Recorded) -> None:
-        self._recorded[(recorded.batch.application_id, recorded.batch.batch_id)] = recorded
-        at = recorded.batch.processed_at
-        if self._newest is None or self._newest.batch.processed_at <= at:
-            self._newest = recorded
-        self._reached = self._reached.joined(recorded.watermark)
-        for topic_id, partitions in recorded.offsets.items():
-            for partition, (_, end) in partitions.items():
-                place = (topic_id, partition)
-                self._ends[place] = max(end, self._ends.get(place, 0))
-
-    def _is_recorded(self, batch: Batch) -> bool:
-        return (batch.application_id, batch.batch_id) in self._recorded
-
-    def _others(self, batch: Batch) -> Iterator[Recorded]:
-        own = (batch.application_id, batch.batch_id)
-        return (record for key, record in self._recorded.items() if key != own)
-
     def watermark_before(self, batch: Batch) -> Watermark:
         """Give how far the accepted events of the other batches reach."""
-        if not self._is_recorded(batch):
-            return self._reached
-        return reduce(Watermark.joined, (r.watermark for r in self._others(batch)), Watermark())
+        return self.log.watermark_of_others(self.spark, batch)
 
     def overlaps(self, batch: Batch, offsets: Offsets) -> bool:
-        """Tell whether another batch may have read some of these offsets."""
-        if not self._is_recorded(batch) and all(
-            first >= self._ends.get((topic_id, partition), 0)
-            for topic_id, partitions in offsets.items()
-            for partition, (first, _) in partitions.items()
-        ):
-            return False
-        return any(
-            first < known[1] and known[0] < end
-            for record in self._others(batch)
-            for topic_id, partitions in offsets.items()
-            for partition, (first, end) in partitions.items()
-            if (known := record.offsets.get(topic_id, {}).get(partition)) is not None
-        )
+        """Tell whether another batch has read some of these offsets."""
+        return self.log.overlaps(self.spark, batch, offsets)
 
     def measure(self, events: DataFrame, *, fields_missing: bool) -> tuple[Measured, ...]:
         """Measure the configured metrics with Deequ."""
@@ -303,9 +248,21 @@ class TableLake:
                 grown[file["partitionValues"]["_is_current"]] += sign * rows
         return sum(grown.values()), grown["false"]
 
-    def entries(self) -> DataFrame:
-        """Give the whole ledger."""
-        return self._read_evolved(self.paths.changes(self.table.name), self.ledger_columns())
+    def has_history(self) -> bool:
+        """Tell whether a row was ever written to history."""
+        path = self.paths.history(self.table.name)
+        return delta.exists(self.spark, path) and not delta.is_untouched(self.spark, path)
+
+    def versions_held(self) -> str:
+        """Spell the newest versions of history, ledger and quarantine."""
+        name = self.table.name
+        paths = (self.paths.history(name), self.paths.changes(name), self.paths.quarantine(name))
+        return ".".join(str(delta.version(self.spark, path)) for path in paths)
+
+    def entries(self, version: int | None = None) -> DataFrame:
+        """Give the whole ledger, as it is or as it was."""
+        held = delta.read(self.spark, self.paths.changes(self.table.name), version)
+        return delta.with_columns(held, self.ledger_columns())
 
     def other_entries(self, batch: Batch) -> DataFrame:
         """Give the ledger without the entries of the batch itself."""
@@ -332,9 +289,17 @@ class TableLake:
         counted = failed.groupBy(F.col("failed")["id"].alias("id")).count().collect()
         return {row["id"]: row["count"] for row in counted}
 
-    def history(self) -> DataFrame:
+    def history(self, version: int | None = None) -> DataFrame:
         """Give the SCD2 rows, with the columns that the config has and the table has not yet."""
-        rows = self._read_evolved(self.paths.history(self.table.name), self.history_columns())
+        return self._as_known(delta.read(self.spark, self.paths.history(self.table.name), version))
+
+    def current(self) -> DataFrame:
+        """Give the current rows of `history`."""
+        path = self.paths.history(self.table.name)
+        return self._as_known(delta.read_partition(self.spark, path, "_is_current"))
+
+    def _as_known(self, held: DataFrame) -> DataFrame:
+        rows = delta.with_columns(held, self.history_columns())
         if not self._other_columns:
             return rows
         return rows.withColumn("_unknown", F.array_except("_unknown", _names(self._other_columns)))
@@ -344,9 +309,6 @@ class TableLake:
         """Name the columns of history that this config has not: its rows do not know them."""
         held = delta.columns_of(self.spark, self.paths.history(self.table.name))
         return tuple(name for name in held if name not in self.history_columns())
-
-    def _read_evolved(self, path: str, columns: dict[str, str]) -> DataFrame:
-        return delta.with_columns(delta.read(self.spark, path), columns)
 
     def refused_elsewhere(self, batch: Batch) -> DataFrame:
         """Give the coordinates of what other batches have refused."""
@@ -385,7 +347,7 @@ class TableLake:
         }
         with self._writing("record"):
             self._append_rows([row], BATCH_COLUMNS, self.paths.batches, self._shared(batch))
-        self._remember(
+        self.log.remember(
             Recorded(batch, report.offsets, report.watermark, report.consumed, report.outcomes)
         )
 
@@ -402,12 +364,12 @@ class TableLake:
             ("consumed", *OUTCOMES), F.lit(0).cast("bigint")
         )
         DeltaTable.forPath(self.spark, path).update(own, nothing)
-        self._remember(replace(recorded, consumed=0, outcomes=dict.fromkeys(OUTCOMES, 0)))
+        self.log.remember(replace(recorded, consumed=0, outcomes=dict.fromkeys(OUTCOMES, 0)))
 
     def quarantine(self, refused: DataFrame, batch: Batch) -> None:
         """Append what was refused."""
         with self._writing("quarantine"):
-            delta.append(refused, self.paths.quarantine(self.table.name), _write_id(batch))
+            commit.append(refused, self.paths.quarantine(self.table.name), _write_id(batch))
 
     def settle(self, tried: DataFrame, batch: Batch, release: Release) -> None:
         """Note what became of the rows of a release, in one commit.
@@ -485,7 +447,7 @@ class TableLake:
         )
         ledger = self.paths.changes(self.table.name)
         with self._writing("ledger"):
-            delta.append(stamped.select(*self.ledger_columns()), ledger, _write_id(batch))
+            commit.append(stamped.select(*self.ledger_columns()), ledger, _write_id(batch))
 
     def merge(self, difference: DataFrame, batch: Batch, *, closed_since: str | None) -> None:
         """Bring history to what the fold asks for, in one commit.
@@ -500,12 +462,10 @@ class TableLake:
         if self._other_columns:
             unknown = F.array_union("_unknown", _names(self._other_columns))
             rows = rows.withColumn("_unknown", unknown)
-        ends = F.col("_effective_to")
-        among = (
-            F.col("_is_current")
-            if closed_since is None
-            else ends.isNull() | (ends >= F.lit(closed_since).cast("timestamp"))
-        )
+        among: Column | str = "_is_current"
+        if closed_since is not None:
+            ends = F.col("_effective_to")
+            among = ends.isNull() | (ends >= F.lit(closed_since).cast("timestamp"))
         # Read for its addresses, again for its values, and again if a task is repeated.
         kept = rows.select("_action", *self.history_columns()).localCheckpoint(eager=False)
         try:
@@ -547,15 +507,11 @@ class TableLake:
                 {"_unknown": F.array_union(F.col("_unknown"), names)},
             )
         for path, columns in (
-            (self.paths.history(self.table.name), self.history_columns()),
+            (history, self.history_columns()),
             (self.paths.changes(self.table.name), self.ledger_columns()),
             (self.paths.quarantine(self.table.name), {**self.data_columns(), **QUARANTINE_COLUMNS}),
         ):
-            held = delta.columns_of(self.spark, path)
-            missing = {name: kind for name, kind in columns.items() if name not in held}
-            if missing:
-                ddl = ", ".join(f"`{name}` {kind}" for name, kind in missing.items())
-                self.spark.sql(f"ALTER TABLE delta.`{path}` ADD COLUMNS ({ddl})")
+            delta.add_columns(self.spark, path, columns)
 
     def _append_rows(
         self, rows: Sequence[dict[str, object]], columns: dict[str, str], path: str, write: WriteId
@@ -576,7 +532,7 @@ class TableLake:
             F.timestamp_micros(name).alias(name) if kind == "timestamp" else F.col(name)
             for name, kind in columns.items()
         ]
-        delta.append(frame.select(*typed), path, write)
+        commit.append(frame.select(*typed), path, write)
 
 
 def _names(columns: Iterable[str]) -> Column:
@@ -594,29 +550,3 @@ def _decision(reason: str, by: str, at: datetime, request_id: str) -> dict[str, 
         "_status_at": F.lit(at),
         "_request_id": F.lit(request_id),
     }
-
-
-def _recorded(row: dict[str, object]) -> Recorded:
-    offsets = json.loads(str(row["offsets"]))
-    return Recorded(
-        batch=Batch(
-            application_id=str(row["application_id"]),
-            batch_id=int(str(row["batch_id"])),
-            processed_at=_utc(row["processed_at"]),
-            config_hash=str(row["config_hash"]),
-            source=str(row["source"]),
-            is_guarded=False,
-        ),
-        offsets={
-            topic: {int(partition): (first, end) for partition, (first, end) in ranges.items()}
-            for topic, ranges in offsets.items()
-        },
-        watermark=Watermark(**json.loads(str(row["watermark"]))),
-        consumed=int(str(row["consumed"])),
-        outcomes={name: int(str(row[name])) for name in OUTCOMES},
-    )
-
-
-def _utc(value: object) -> datetime:
-    assert isinstance(value, datetime)
-    return value if value.tzinfo else value.astimezone(UTC)

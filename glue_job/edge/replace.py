@@ -7,14 +7,14 @@ find the files, and these are copied past a broadcast set of addresses, without 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from glue_job.edge import delta
+from glue_job.edge.commit import Commit, committing
 from glue_job.edge.delta import WriteId
 
 _BYTES_A_TASK = 32 << 20
@@ -29,7 +29,7 @@ def replace_rows(
     rows: DataFrame,
     *,
     address: Sequence[str],
-    among: Column,
+    among: Column | str,
     write: WriteId,
 ) -> None:
     """Put rows in the place of those with the same address, once, however often it is replayed.
@@ -41,70 +41,57 @@ def replace_rows(
             address once); read several times. A column of the table that they do not have keeps
             the value of the row that is replaced.
         address: the columns that address a row; none of them is ever NULL.
-        among: tells which rows of the table can have these addresses; by partition columns and
-            those with statistics, files are left out unread.
+        among: tells which rows of the table can have these addresses: a partition column of
+            booleans by its name, else a condition; by partition columns and those with statistics,
+            files are left out unread.
         write: the pair by which Delta knows the write again.
     """
-    jvm: Any = spark._jvm
-    with _active(spark):
-        log = jvm.org.apache.spark.sql.delta.DeltaLog.forTable(spark._jsparkSession, path)
-        transaction = log.startTransaction()
-        if transaction.txnVersion(write.application_id) >= write.version:
+    with committing(spark, path, write) as commit:
+        if commit.is_done():
             return
-        version = int(transaction.snapshot().version())
-        held = delta.read(spark, path, version)
-        columns = {field.name: field.dataType.simpleString() for field in held.schema}
+        columns = commit.columns()
         count = rows.count()
+        if not count:
+            return
         places = rows.select(*address)
         if count <= _MOST_BROADCAST:
             places = F.broadcast(places)
-        concerned = _files_with(places, held.filter(among), address) if count else {}
-        actions = jvm.java.util.ArrayList()
+        files = _files_with(places, commit, path, among, address)
         gained = rows.filter("_action != 'delete'").drop("_action")
         kept = None
-        if concerned:
-            chosen = F.substring_index("path", "/", -1).isin(list(concerned))
-            files = transaction.snapshot().allFiles().filter(chosen._jc).collectAsList()
-            found = DataFrame(
-                log.createDataFrame(
-                    transaction.snapshot(), _sequence(jvm, files), False, jvm.scala.Option.empty()
-                ),
-                spark,
-            )
+        if files:
+            found = commit.read(files)
             gained = _with_other_columns(gained, found, places, address)
             tasks = min(
-                math.ceil(sum(concerned.values()) / _BYTES_A_TASK),
+                math.ceil(sum(file.size() for file in files) / _BYTES_A_TASK),
                 spark.sparkContext.defaultParallelism,
             )
             kept = found.join(places, list(address), "left_anti").select(*columns).coalesce(tasks)
-            for file in files:
-                actions.add(file.remove())
-        if count:
-            new = delta.with_columns(gained, columns).coalesce(math.ceil(count / _ROWS_A_TASK))
-            if kept is not None:
-                new = kept.unionByName(new)
-            added = transaction.writeFiles(new._jdf)
-            actions.addAll(jvm.scala.collection.JavaConverters.seqAsJavaList(added))
-        actions.add(
-            jvm.org.apache.spark.sql.delta.actions.SetTransaction(
-                write.application_id, write.version, jvm.scala.Option.empty()
-            )
-        )
-        operation = getattr(jvm, "org.apache.spark.sql.delta.DeltaOperations$ManualUpdate$")
-        transaction.commit(_sequence(jvm, actions), getattr(operation, "MODULE$"))
+            commit.remove(files)
+        new = delta.with_columns(gained, columns).coalesce(math.ceil(count / _ROWS_A_TASK))
+        commit.add(new if kept is None else kept.unionByName(new))
 
 
-def _files_with(places: DataFrame, held: DataFrame, address: Sequence[str]) -> dict[str, int]:
-    """Give the names of the files that hold one of the addresses, with their sizes in bytes."""
-    file = F.col("_metadata")
-    found = (
-        held.select(*address, file["file_name"].alias("_file"), file["file_size"].alias("_size"))
+def _files_with(
+    places: DataFrame, commit: Commit, path: str, among: Column | str, address: Sequence[str]
+) -> list[Any]:
+    """Give the files that hold one of the addresses, each as Delta's `AddFile`."""
+    listed = commit.files_of_partition(among) if isinstance(among, str) else None
+    if listed is not None:
+        held = commit.read(listed)
+    else:
+        held = delta.read(commit.spark, path, commit.version).filter(among)
+    with_places = (
+        held.select(*address, F.col("_metadata")["file_name"].alias("_file"))
         .join(places, list(address), "left_semi")
         .groupBy("_file")
-        .agg(F.max("_size").alias("_size"))
+        .count()
         .collect()
     )
-    return {row["_file"]: row["_size"] for row in found}
+    names = {row["_file"] for row in with_places}
+    if listed is None:
+        return commit.files_named(names) if names else []
+    return [file for file in listed if file.path().rsplit("/", 1)[-1] in names]
 
 
 def _with_other_columns(
@@ -116,22 +103,3 @@ def _with_other_columns(
         return rows
     replaced = found.join(places, list(address), "left_semi").select(*address, *others)
     return rows.join(replaced, list(address), "left")
-
-
-def _sequence(jvm: Any, values: Any) -> Any:
-    return jvm.org.apache.spark.api.python.PythonUtils.toSeq(values)
-
-
-@contextmanager
-def _active(spark: SparkSession) -> Iterator[None]:
-    """Let Delta's transaction work with the settings of this session."""
-    sessions: Any = spark._jvm.org.apache.spark.sql.SparkSession  # type: ignore[union-attr]
-    before = sessions.getActiveSession()
-    sessions.setActiveSession(spark._jsparkSession)
-    try:
-        yield
-    finally:
-        if before.isDefined():
-            sessions.setActiveSession(before.get())
-        else:
-            sessions.clearActiveSession()

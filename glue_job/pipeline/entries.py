@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from pyspark.sql import DataFrame
+from collections.abc import Mapping
+
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from glue_job.contract.lake import LINKED
 from glue_job.contract.model import Table
+from glue_job.pipeline.built import built_once
 
 UPSERT, DELETE, LOAD, MOVED_OUT, MOVED_IN, SEED = (
     "upsert", "delete", "load", "moved_out", "moved_in", "seed",
@@ -54,37 +57,48 @@ def to_entries(accepted: DataFrame, table: Table) -> DataFrame:
     Returns:
         The columns of `entry_columns`. A `moved_out` entry has the old key and no values.
     """
-    first_key = table.primary_key[0]
-    moved = F.col(f"_old_{first_key}").isNotNull()
+    own, left_behind = _own_columns(table), _left_columns(table)
+    moved = F.col(f"_old_{table.primary_key[0]}").isNotNull()
+    return accepted.select(*own).unionByName(accepted.filter(moved).select(*left_behind))
+
+
+@built_once
+def _own_columns(table: Table) -> list[Column]:
+    moved = F.col(f"_old_{table.primary_key[0]}").isNotNull()
     kind = (
         F.when(F.col("_operation") == "delete", DELETE)
         .when(F.col("_operation") == "load", LOAD)
         .when(moved, MOVED_IN)
         .otherwise(UPSERT)
     )
-    own = accepted.select(
-        "*",
-        kind.alias("_kind"),
-        *[F.col(f"_old_{name}").alias(linked(name)) for name in table.primary_key],
-    ).select(*entry_columns(table))
-    left_behind = accepted.filter(moved).select(
-        *[F.col(f"_old_{name}").alias(name) for name in table.primary_key],
-        *[
-            F.lit(None).cast(column.type.spark_ddl).alias(column.name)
-            for column in table.schema
-            if column.name not in table.primary_key
-        ],
-        F.lit(MOVED_OUT).alias("_kind"),
-        *[F.col(name).alias(linked(name)) for name in table.primary_key],
-        "_operation",
-        F.array().cast("array<string>").alias("_present"),
-        "_absent",
-        F.lit(None).cast("map<string,string>").alias("_extra"),
-        *POSITION,
-        *COORDINATES,
-        "_release",
-    )
-    return own.unionByName(left_behind.select(*entry_columns(table)))
+    made = {"_kind": kind} | {linked(name): F.col(f"_old_{name}") for name in table.primary_key}
+    return _in_order(made, table)
+
+
+@built_once
+def _left_columns(table: Table) -> list[Column]:
+    nothing = {
+        column.name: F.lit(None).cast(column.type.spark_ddl)
+        for column in table.schema
+        if column.name not in table.primary_key
+    }
+    keys = {name: F.col(f"_old_{name}") for name in table.primary_key}
+    made = {
+        **nothing,
+        **keys,
+        **{linked(name): F.col(name) for name in table.primary_key},
+        "_kind": F.lit(MOVED_OUT),
+        "_present": F.array().cast("array<string>"),
+        "_extra": F.lit(None).cast("map<string,string>"),
+    }
+    return _in_order(made, table)
+
+
+def _in_order(made: Mapping[str, Column], table: Table) -> list[Column]:
+    """Give the columns of an entry: those that are made here, the others as they are."""
+    return [
+        made[name].alias(name) if name in made else F.col(name) for name in entry_columns(table)
+    ]
 
 
 def seeds(current: DataFrame, table: Table) -> DataFrame:
@@ -92,7 +106,12 @@ def seeds(current: DataFrame, table: Table) -> DataFrame:
 
     Right for keys whose new events are all later, and were all emitted later, than what is known.
     """
-    from_row = {
+    return current.select(*_seed_columns(table))
+
+
+@built_once
+def _seed_columns(table: Table) -> list[Column]:
+    made = {
         "_time": F.col("_effective_from"),
         "_emitted_at": F.lit(None).cast("timestamp"),
         "_kind": F.lit(SEED),
@@ -115,9 +134,4 @@ def seeds(current: DataFrame, table: Table) -> DataFrame:
             for name in table.primary_key
         },
     }
-    return current.select(
-        *[
-            from_row[name].alias(name) if name in from_row else F.col(name)
-            for name in entry_columns(table)
-        ]
-    )
+    return _in_order(made, table)

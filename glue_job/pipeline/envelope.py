@@ -23,7 +23,7 @@ SEPARATOR = "\x01"
 
 _LITERAL = (
     # whatever is not a number: text between, and whole strings
-    r'(?s)\G((?:[^"\-0-9NI]++|"(?:[^"\\]++|\\.)*+")*+)'
+    r'(?s)\G([^"\-0123456789NI]*+(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"[^"\-0123456789NI]*+)*+)'
     # a JSON number that ends there, or the NaN and infinities that some encoders write
     r"((?:-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)(?![0-9.eE+\-])|-?(?:NaN|Infinity))"
 )

@@ -42,6 +42,9 @@ class PastEdge(Protocol):
     def history(self) -> DataFrame:
         """Give the SCD2 rows."""
 
+    def current(self) -> DataFrame:
+        """Give the current ones of the SCD2 rows."""
+
 
 @dataclass(frozen=True)
 class Folded:
@@ -139,7 +142,7 @@ def _in_order(
 ) -> Folded:
     key = list(table.primary_key)
     touched = entries.select(*key).distinct()
-    current = edge.history().filter("_is_current").join(touched, key, "left_semi")
+    current = edge.current().join(touched, key, "left_semi")
     return _folded(entries, seeds(current, table), current, shape, table, chained=chained)
 
 

@@ -14,6 +14,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.window import WindowSpec
 
 from glue_job.contract.model import Table
+from glue_job.pipeline.built import built_once
 from glue_job.pipeline.entries import DELETE, LOAD, MOVED_IN, MOVED_OUT, SEED, UPSERT
 from glue_job.pipeline.report import ISO
 
@@ -49,37 +50,43 @@ def place(entries: DataFrame, table: Table, shape: Shape) -> DataFrame:
         `_next_old_change` (when the next change of the key takes effect, and the next that was
         known before this batch).
     """
-    key = Window.partitionBy(*table.primary_key)
     located = (_by_emission if shape.anchored else _by_own_time)(entries, table)
-    by_place = _by_place(table)
-    identified = located.select(
-        "*", F.lead("_place").over(by_place).eqNullSafe(F.col("_place")).alias("_is_copy")
-    )
+    return located.select("*", _is_copy(table)).select("*", *_placing(table, shape))
+
+
+@built_once
+def _is_copy(table: Table) -> Column:
+    following = F.lead("_place").over(_by_place(table))
+    return following.eqNullSafe(F.col("_place")).alias("_is_copy")
+
+
+@built_once
+def _placing(table: Table, shape: Shape) -> list[Column]:
     own, effective = ~F.col("_is_copy"), F.col("_effective")
     if shape.in_order and not shape.anchored:
         # Effective times rise with the order, and what is old comes first.
-        overtaken = F.lead("_effective").over(by_place) <= effective
-        return identified.select(
-            "*",
+        overtaken = F.lead("_effective").over(_by_place(table)) <= effective
+        return [
             F.lit(False).alias("_known"),
             (own & ~F.coalesce(overtaken, F.lit(False))).alias("_shown"),
-        )
+        ]
+    key = Window.partitionBy(*table.primary_key)
     deliveries = Window.partitionBy(*table.primary_key, "_place")
     later = _earlier(key.orderBy(F.col("_place").desc()))
     is_old = F.max(~F.col("_is_new")).over(deliveries)
     overtaken = F.min(F.when(own, effective)).over(later) <= effective
     is_change = F.col("_kind") != LOAD
-    return identified.select(
-        "*",
+    return [
         is_old.alias("_known"),
         (own & ~F.coalesce(overtaken, F.lit(False))).alias("_shown"),
         F.min(F.when(is_change, effective)).over(later).alias("_next_change"),
         F.min(F.when(is_change & ~F.col("_is_new"), effective))
         .over(later)
         .alias("_next_old_change"),
-    )
+    ]
 
 
+@built_once
 def _own_event() -> Column:
     """Give what two deliveries of one event share, beside the key, in the order of events."""
     by_coordinates = (F.col("_kind") != LOAD) & ~F.col("_sequenced")
@@ -165,15 +172,9 @@ def carry(placed: DataFrame, table: Table, shape: Shape) -> DataFrame:
         `placed` with a `state_name` column a data column outside the key, and `_unknown` (names
         of the data columns that no event has given yet: added to the config later).
     """
-    names = value_columns(table)
-    every = F.array(*map(F.lit, names)).cast("array<string>")
     if not shape.sparse:
-        missing = F.array_except(every, F.col("_present"))
-        return placed.select(
-            "*",
-            *[F.col(name).alias(state_name(name)) for name in names],
-            F.when(F.col("_kind").isin(*_ENDS), F.array()).otherwise(missing).alias("_unknown"),
-        )
+        return placed.select("*", *_said_in_full(table))
+    names = value_columns(table)
     own = ~F.col("_is_copy")
     by_place = _by_place(table)
     ends = F.col("_kind").isin(*_ENDS)
@@ -207,6 +208,17 @@ def carry(placed: DataFrame, table: Table, shape: Shape) -> DataFrame:
             "_unknown"
         ),
     )
+
+
+@built_once
+def _said_in_full(table: Table) -> list[Column]:
+    names = value_columns(table)
+    every = F.array(*map(F.lit, names)).cast("array<string>")
+    missing = F.array_except(every, F.col("_present"))
+    return [
+        *[F.col(name).alias(state_name(name)) for name in names],
+        F.when(F.col("_kind").isin(*_ENDS), F.array()).otherwise(missing).alias("_unknown"),
+    ]
 
 
 def _said(name: str) -> Column:
@@ -243,15 +255,8 @@ def fold(
         version opens), `_outcome` (for new entries).
     """
     carried = carry(placed, table, shape)
-    alive = ~F.col("_kind").isin(*_ENDS)
-    state = _state(table, alive, state_name)
-    shown = F.last(F.when(F.col("_shown"), state), ignorenulls=True)
-    before = shown.over(_earlier(_by_place(table)))
-    compared = carried.select(
-        "*", alive.alias("_alive"), state.alias("_after"), before.alias("_before")
-    )
-    tracked = [name for name in value_columns(table) if name not in table.ignore_columns]
-    changes = F.col("_shown") & _differs(F.col("_before"), tracked)
+    compared = carried.select("*", *_before_and_after(table))
+    changes = F.col("_shown") & _differs("_before", table)
     refreshes = ~F.col("_after").eqNullSafe(F.col("_before"))
     matters = changes
     if existing is not None:
@@ -259,7 +264,7 @@ def fold(
         stood = F.col("_stood")
         # A version began or ended there before, or does so now: the entry has changed it when what
         # stands from there on is another state.
-        moved = F.when(changes & stood.isNotNull(), _differs(stood, tracked)).otherwise(
+        moved = F.when(changes & stood.isNotNull(), _differs("_stood", table)).otherwise(
             changes | stood.isNotNull()
         )
         hides = (F.col("_kind") != LOAD) & (F.col("_hidden_until") > F.col("_effective"))
@@ -272,6 +277,15 @@ def fold(
         (F.col("_shown") & refreshes).alias("_refreshes"),
         F.when(F.col("_is_new"), outcome).alias("_outcome"),
     )
+
+
+@built_once
+def _before_and_after(table: Table) -> list[Column]:
+    alive = ~F.col("_kind").isin(*_ENDS)
+    state = _state(table, alive, state_name)
+    shown = F.last(F.when(F.col("_shown"), state), ignorenulls=True)
+    before = shown.over(_earlier(_by_place(table)))
+    return [alive.alias("_alive"), state.alias("_after"), before.alias("_before")]
 
 
 def _state(table: Table, alive: Column, named: Callable[[str], str]) -> Column:
@@ -332,9 +346,11 @@ def _outcome(is_repeated: Column, shown: Column, matters: Column) -> Column:
     )
 
 
-def _differs(before: Column, tracked: list[str]) -> Column:
-    """Tell whether the state after an entry is another than the one before."""
-    after = F.col("_after")
+@built_once
+def _differs(other: str, table: Table) -> Column:
+    """Tell whether the state after an entry is another than the one in a column."""
+    tracked = [name for name in value_columns(table) if name not in table.ignore_columns]
+    before, after = F.col(other), F.col("_after")
     was_alive = F.coalesce(before["alive"], F.lit(False))
     # What was unknown is filled in, not changed.
     all_known = (F.size(before["_unknown"]) == 0) & (F.size(after["_unknown"]) == 0)
@@ -360,7 +376,13 @@ def versions(folded: DataFrame, table: Table) -> DataFrame:
         `_is_current`, `_unknown`; `_is_held` (the version began with a seed: history has a row for
         it) and `_is_refreshed` (an entry since then made that row another one).
     """
-    shown = folded.filter("_shown")
+    runs = folded.filter("_shown").select("*", *_runs(table))
+    return runs.filter(F.col("_alive") & F.col("_run_ends")).select(*_version_columns(table))
+
+
+@built_once
+def _runs(table: Table) -> list[Column]:
+    """Give what the entries from one change to the next have in common."""
     in_order = Window.partitionBy(*table.primary_key).orderBy("_place")
     so_far = _so_far(in_order)
     begun = F.when(
@@ -368,25 +390,28 @@ def versions(folded: DataFrame, table: Table) -> DataFrame:
         F.struct(F.col("_effective").alias("at"), (F.col("_kind") == SEED).alias("held")),
     )
     refreshed = F.max(F.col("_refreshes") & (F.col("_kind") != SEED))
-    runs = shown.select(
-        "*",
+    return [
         F.last(begun, ignorenulls=True).over(so_far).alias("_begun"),
         refreshed.over(so_far).alias("_is_refreshed"),
         F.lead("_effective").over(in_order).alias("_effective_to"),
         F.coalesce(F.lead("_changes").over(in_order), F.lit(True)).alias("_run_ends"),
-    )
-    return runs.filter(F.col("_alive") & F.col("_run_ends")).select(
+    ]
+
+
+@built_once
+def _version_columns(table: Table) -> list[Column]:
+    return [
         *[
             F.col(name if name in table.primary_key else state_name(name)).alias(name)
             for name in table.column_names
         ],
         F.col("_begun")["at"].alias("_effective_from"),
-        "_effective_to",
+        F.col("_effective_to"),
         F.col("_effective_to").isNull().alias("_is_current"),
-        "_unknown",
+        F.col("_unknown"),
         F.col("_begun")["held"].alias("_is_held"),
-        "_is_refreshed",
-    )
+        F.col("_is_refreshed"),
+    ]
 
 
 def fill_moves(entries: DataFrame, table: Table) -> DataFrame:

@@ -79,9 +79,11 @@ def sql_runner(
     }.items():
         monkeypatch.setenv(name, value)
 
-    def ask(content: Any, action: str = "apply_ddl", **event: Any) -> dict[str, Any]:
+    def ask(
+        content: Any, action: str = "apply_ddl", at: str = "config/abc/file.json", **event: Any
+    ) -> dict[str, Any]:
         answer: dict[str, Any] = function.handler(
-            {"action": action, **assets.put(content), **event}, None
+            {"action": action, **assets.put(content, at), **event}, None
         )
         return answer
 
@@ -196,6 +198,90 @@ def test_a_wrong_password_is_told_without_it(
     monkeypatch.setenv("DB_PORT", "1")
     answer = sql_runner(artefact())
     assert "the database does not answer" in answer["error"]
+
+
+def car(operation: str, key: int | None, **values: Any) -> dict[str, Any]:
+    return {"operation": operation, "table": "cars", "key": key, "values": values}
+
+
+def rows(*transactions: list[dict[str, Any]], last: int = 0) -> dict[str, Any]:
+    return {
+        "schema": "lambda_made",
+        "tables": ["cars", "bikes"],
+        "last": {"cars": last},
+        "transactions": list(transactions),
+    }
+
+
+@pytest.fixture
+def seed(sql_runner: Ask) -> Ask:
+    sql_runner(artefact())
+
+    def ask(content: Any, key: str = "seed/abc/rows.json") -> dict[str, Any]:
+        return sql_runner(content, "seed", at=key)
+
+    return ask
+
+
+def cars(running: RunningStack) -> list[tuple[Any, ...]]:
+    return running.sql("SELECT id, vin, xmin::text FROM lambda_made.cars ORDER BY id")
+
+
+def test_rows_are_written_once_in_their_transactions(seed: Ask, running: RunningStack) -> None:
+    assert seed(rows())["body"] == {"keys": {"cars": []}}
+    made = rows(
+        [car("insert", None, id=1, vin="it's"), car("insert", None, id=2, vin="b")],
+        [car("insert", None, id=3, vin=None, seen_at="2026-01-05T06:00:00+00:00")],
+        [car("update", 1, id=4), car("update", 3, price=1.5), car("delete", 2)],
+    )
+    assert seed(made)["body"] == {"keys": {"cars": [4, 3]}}
+    (third, no_vin, one), (fourth, vin, other) = cars(running)
+    assert (third, no_vin, fourth, vin) == (3, None, 4, "it's")
+    assert one == other
+    answer = seed(made)
+    assert answer["statusCode"] == 400
+    assert "others have written" in answer["error"]
+    assert [key for key, *_ in cars(running)] == [3, 4]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        car("TRUNCATE", 1),
+        {**car("insert", None, id=1), "table": "kinds"},
+        car("insert", None, id={"a": 1}),
+    ],
+)
+def test_a_row_of_another_shape_is_refused(
+    change: dict[str, Any], seed: Ask, running: RunningStack
+) -> None:
+    assert "not one that may be written" in seed(rows([change]))["error"]
+    assert cars(running) == []
+
+
+def test_a_name_is_never_read_as_sql(seed: Ask, running: RunningStack) -> None:
+    injected = car("insert", None, **{"id) VALUES (1); DROP TABLE lambda_made.cars --": 1})
+    assert "does not exist" in seed(rows([injected]))["error"]
+    assert cars(running) == []
+
+
+def test_what_is_written_before_a_refused_row_stays(seed: Ask, running: RunningStack) -> None:
+    first, twice = [car("insert", None, id=1)], [car("insert", None, id=2), car("delete", "x")]
+    answer = seed(rows(first, twice))
+    assert "transaction 2 failed, the 1 before it are kept" in answer["error"]
+    assert [key for key, *_ in cars(running)] == [1]
+
+
+def test_two_seeds_at_once_are_one(seed: Ask, running: RunningStack) -> None:
+    server = PostgresServer(running.stack, int(running.report.postgres["port"]))
+    with closing(server.connect()) as other, other.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(hashtext('cdcctl seed'))")
+        assert "another seed" in seed(rows())["error"]
+
+
+@pytest.mark.parametrize("key", ["config/abc/rows.json", "code/rows.json"])
+def test_rows_lie_in_their_own_folder(key: str, seed: Ask) -> None:
+    assert "not the key of an artefact" in seed(rows(), key)["error"]
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from glue_job import failpoints
 from glue_job.errors import JobError
 from glue_job.repair import answer
 from glue_job.requests import Answer, Request, Selection
-from tests.spark.small_lake import CONFIG, TABLE, Sent, SmallLake, at, change
+from tests.spark.small_lake import CONFIG, TABLE, TOPIC, Sent, SmallLake, at, change
 
 pytestmark = pytest.mark.spark
 
@@ -101,7 +101,9 @@ def test_a_release_stands_where_its_message_stood(lake: SmallLake) -> None:
 
 
 def test_a_patch_replaces_a_field_before_it_is_read(lake: SmallLake) -> None:
-    chosen = Selection(coordinates=((0, 4), (0, 3)))
+    elsewhere = Selection(coordinates=((0, 4, "another"),))
+    assert ask(lake, "replay", 9, selection=elsewhere).counts["tried"] == 0
+    chosen = Selection(coordinates=((0, 4, TOPIC), (0, 3)))
     done = ask(lake, "replay", selection=chosen, patch={"age": None})
     assert done.counts == {"tried": 2, "tired": 0, "applied": 2}
     assert (3, "cid", None, 3, None) in lake.timeline()

@@ -66,12 +66,14 @@ def test_a_timeout_leaves_the_request_for_the_owner(
     from glue_job.requests import Request
 
     config = str(lake.parent / "tables.yaml")
-    line = ["quarantine", "replay", "vehicles", "--rule", "veh_001", "--timeout", "0.1"]
+    rows = ["--id", "0:17", "--id", "fleet.vehicles:1:4"]
+    line = ["quarantine", "replay", "vehicles", "--rule", "veh_001", *rows, "--timeout", "0.1"]
     with LakeLock(lake, "the job"):
         assert app.run([*line, "--lake", str(lake), "-c", config]) == 8
     assert "QUA020" in capsys.readouterr().err
     held: list[Any] = list((lake / "requests").glob("*.json"))
     asked = Request.from_json(held[0].read_text(), held[0].name)
     assert (len(held), asked.kind, asked.selection.rule) == (1, "replay", "veh_001")
+    assert asked.selection.coordinates == ((0, 17), (1, 4, "fleet.vehicles"))
     held[0].unlink()
     held[0].parent.rmdir()

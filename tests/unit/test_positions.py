@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from glue_job import positions
+from glue_job.edge.batch_log import BatchLog
 from glue_job.pipeline.report import Batch, Offsets, Recorded, Watermark
 
 CHECKPOINT = "stream/q"
@@ -57,12 +58,22 @@ def test_a_number_that_was_used_for_other_offsets_begins_an_epoch(
         assert held is not None, "a new number needs no look at the rows"
         return {"t1": held}
 
-    assert positions.application(records, CHECKPOINT, number, offsets) == application
+    newest: dict[str, Recorded] = {}
+    for record in records:
+        newest[record.batch.application_id] = record
+    kept = {(record.batch.application_id, record.batch.batch_id): record for record in records}
+    found = positions.application(
+        newest.values(), lambda name, of: kept.get((name, of)), CHECKPOINT, number, offsets
+    )
+    assert found == application
 
 
 def test_where_reading_goes_on_and_what_is_lost() -> None:
-    assert positions.ends(THREE, "t1") == {0: 25, 1: 3}
-    assert positions.ends(THREE, "t2") == {}
+    log = BatchLog("nowhere", "t")
+    for record in THREE:
+        log.remember(record)
+    assert log.ends("t1") == {0: 25, 1: 3}
+    assert log.ends("t2") == {}
     lost = positions.lost({0: 25, 1: 3}, {0: 25, 1: 7, 2: 40})
     assert lost == {1: (3, 7)}
     assert positions.told(lost) == "partition 1: 3 to 6"

@@ -80,13 +80,21 @@ _DEPLOY = frozenset(
         "iam:SimulatePrincipalPolicy",
         "kms:Decrypt",
         "kms:GenerateDataKey",
+        "lambda:DeleteLayerVersion",
+        "lambda:ListLayerVersions",
+        "lambda:ListLayers",
         "logs:DeleteLogGroup",
+        "rds:DeleteDBSnapshot",
+        "rds:DescribeDBSnapshots",
+        "rds:ModifyDBInstance",
         "s3:AbortMultipartUpload",
         "s3:DeleteObject",
         "s3:DeleteObjectVersion",
         "s3:ListAllMyBuckets",
         "s3:ListBucketMultipartUploads",
         "s3:ListBucketVersions",
+        "secretsmanager:DeleteSecret",
+        "secretsmanager:ListSecrets",
     )
 )
 ACTIONS = {
@@ -99,7 +107,15 @@ ACTIONS = {
 _BY_NAME = ("cloudformation", "glue", "lambda", "s3", "athena")
 """Services whose actions can be narrowed to the stack's names without knowing generated ids."""
 _WITHOUT_RESOURCE = frozenset(
-    ("s3:ListAllMyBuckets", "cloudformation:DescribeStacks", "athena:StartQueryExecution")
+    (
+        "s3:ListAllMyBuckets",
+        "cloudformation:DescribeStacks",
+        "athena:StartQueryExecution",
+        # Layers are not functions, and their names end in a version.
+        "lambda:DeleteLayerVersion",
+        "lambda:ListLayerVersions",
+        "lambda:ListLayers",
+    )
 )
 
 
