@@ -17,15 +17,19 @@ from cdcctl.commands.options import (
 )
 from cdcctl.commands.stack_options import on_stack
 from cdcctl.errors import ExitCode
+from cdcctl.operations.doctor import policies
 from cdcctl.operations.doctor.policies import Role
 from cdcctl.operations.target import TargetChoice
-from cdcctl.ui import output
+from cdcctl.ui import console, output
 from cdcctl.ui.output import OutputFormat
 
 app = typer.Typer()
 
 
-@app.command(epilog="Example: cdcctl doctor --stack demo. This machine: cdcctl doctor --local")
+@app.command(
+    epilog="Example: cdcctl doctor --stack demo. This machine: cdcctl doctor --local\n\n"
+    "A policy: cdcctl doctor --stack demo --policy deployer --part 1 > policy.json"
+)
 @on_stack
 def doctor(
     local: Annotated[
@@ -34,6 +38,12 @@ def doctor(
     policy: Annotated[
         Role | None,
         typer.Option("--policy", help="Print the IAM policy that this kind of operator needs."),
+    ] = None,
+    part: Annotated[
+        int | None,
+        typer.Option(
+            "--part", min=1, help="Only this part of the policy: IAM takes 6,144 characters in one."
+        ),
     ] = None,
     output_format: OutputOption = OutputFormat.table,
     config: ConfigOption = DEFAULT_CONFIG,
@@ -46,8 +56,13 @@ def doctor(
     from cdcctl.ui import doctor as view
 
     if policy is not None:
-        document = examination.needed_policy(policy, choice)
-        sys.stdout.write(json.dumps(document, indent=2) + "\n")
+        needed = examination.needed_policy(policy, choice, part)
+        sys.stdout.write(json.dumps(needed.document, indent=2) + "\n")
+        if needed.is_too_long:
+            console.warn(
+                f"IAM takes {policies.MAX_POLICY_CHARACTERS:,} characters in one managed policy:"
+                f" print it in {needed.parts}, --part 1 to --part {needed.parts}"
+            )
         return
     report = (
         examination.examine_machine(local_dir)

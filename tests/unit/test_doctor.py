@@ -13,11 +13,9 @@ import pytest
 from cdcctl import app
 from cdcctl.aws.errors import AwsError
 from cdcctl.compile.dms import table_mappings, target_settings, task_settings
-from cdcctl.compile.names import StackNames
 from cdcctl.errors import ExitCode
 from cdcctl.operations.doctor import account, replication
 from cdcctl.operations.doctor.check import Check, DoctorReport, carry_out
-from cdcctl.operations.doctor.policies import ACTIONS, Role, policy
 from cdcctl.operations.target import Target
 from cdcctl.ui.output import schema_of
 from glue_job.contract.loader import load
@@ -198,21 +196,3 @@ def test_an_empty_jar_cache_is_a_warning(
     monkeypatch.setenv("CDCCTL_CACHE_DIR", str(tmp_path))
     app.run(["doctor", "--local", "--dir", str(tmp_path / "none")])
     assert "jars not there or damaged" in capsys.readouterr().out
-
-
-def test_each_role_may_do_what_the_one_below_it_may() -> None:
-    assert ACTIONS[Role.auditor] < ACTIONS[Role.operator] < ACTIONS[Role.deployer]
-    assert not [
-        a for a in ACTIONS[Role.auditor] if a.partition(":")[2].startswith(("Put", "Start"))
-    ]
-
-
-@pytest.mark.parametrize("role", list(Role))
-def test_a_policy_names_the_stack_and_allows_no_wildcard_action(role: Role) -> None:
-    document = policy(role, StackNames("demo", "123456789012"), "eu-central-1")
-    allowed = [action for s in document["Statement"] for action in s["Action"]]
-    assert set(allowed) == ACTIONS[role]
-    assert not [action for action in allowed if "*" in action]
-    wide = [s for s in document["Statement"] if s["Resource"] == "*"]
-    assert all("Condition" in statement for statement in wide)
-    assert "arn:aws:s3:::demo-delta-123456789012/*" in json.dumps(document)
