@@ -56,6 +56,15 @@ def test_a_column_that_rows_must_have_is_refused(running: RunningStack) -> None:
         running.sql("DROP SCHEMA IF EXISTS lambda_made CASCADE")
 
 
+def reached(running: RunningStack, monkeypatch: pytest.MonkeyPatch) -> tuple[PostgresServer, str]:
+    """Give the server and its address; the password stands in the environment."""
+    server = PostgresServer(running.stack, int(running.report.postgres["port"]))
+    held = server.parameters()
+    monkeypatch.setenv("PGPASSWORD", held["password"])
+    address = f"postgresql://{held['user']}@{held['host']}:{held['port']}/{held['dbname']}"
+    return server, address
+
+
 def test_init_drafts_a_config_from_the_catalog(
     running: RunningStack,
     tmp_path: Path,
@@ -68,10 +77,7 @@ def test_init_drafts_a_config_from_the_catalog(
         ' price numeric(9,2) NOT NULL, "Odd" int, PRIMARY KEY (trip, line));'
         "CREATE TABLE drafted.keyless (id int)"
     )
-    server = PostgresServer(running.stack, int(running.report.postgres["port"]))
-    held = server.parameters()
-    monkeypatch.setenv("PGPASSWORD", held["password"])
-    address = f"postgresql://{held['user']}@{held['host']}:{held['port']}/{held['dbname']}"
+    _, address = reached(running, monkeypatch)
     try:
         assert app.run(["init", str(tmp_path), "--from-db", address, "--schema", "drafted"]) == 0
         assert app.run(["init", str(tmp_path / "x"), "--from-db", address, "--schema", "no"]) == 5
@@ -96,3 +102,60 @@ def test_init_drafts_a_config_from_the_catalog(
         ' params: {values: ["good", "it\'s bad"]}, severity: error}',
         "    #   - {id: lines_002, type: not_null, column: price, severity: error}",
     ]
+
+
+ODD = """
+CREATE SCHEMA odd;
+CREATE DOMAIN odd.percent AS numeric(5,2) CHECK (VALUE BETWEEN 0 AND 100);
+CREATE TABLE odd."select" (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, "user" varchar(40) NOT NULL, "desc" text,
+    code char(3), many integer[], doc jsonb, raw bytea, ident uuid, share odd.percent,
+    at timestamptz DEFAULT now(), day date, clock time, lasts interval, big numeric,
+    wide numeric(60,2), tiny smallint, fast real, is_on boolean,
+    twice bigint GENERATED ALWAYS AS (id * 2) STORED
+);
+CREATE TABLE odd.legs (stop int, trip uuid, day date, note text, PRIMARY KEY (trip, day, stop));
+CREATE TABLE odd."Upper Case" (id int PRIMARY KEY);
+CREATE TABLE odd.keyless (id int);
+CREATE VIEW odd.seen AS SELECT id FROM odd."select";
+"""
+
+
+def test_what_init_drafts_from_odd_tables_is_valid_and_makes_them_again(
+    running: RunningStack,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    types = (
+        "SELECT table_name, column_name, data_type, is_nullable FROM information_schema.columns"
+        " WHERE table_schema = 'odd' AND table_name IN ('select', 'legs') ORDER BY 1, 2"
+    )
+    keys = (
+        "SELECT attrelid::regclass::text, attname, attnum FROM pg_index JOIN pg_attribute"
+        " ON attrelid = indexrelid WHERE indrelid = 'odd.legs'::regclass ORDER BY attnum"
+    )
+    server, address = reached(running, monkeypatch)
+    config = tmp_path / "config" / "tables.yaml"
+    running.sql(ODD)
+    try:
+        before, key = running.sql(types), running.sql(keys)
+        assert app.run(["init", str(tmp_path), "--from-db", address, "--schema", "odd"]) == 0
+        told = capsys.readouterr().err
+        running.sql("DROP SCHEMA odd CASCADE")
+        assert app.run(["validate-config", str(config), "--format", "concise"]) == 0
+        pipeline = load(config.read_text(encoding="utf-8"), str(config)).pipeline
+        assert pipeline is not None
+        with closing(server.connect()) as connection:
+            statements = [(each.name, each.sql) for each in table_statements(pipeline)]
+            columns = {f"odd.{t.name}": t.column_names for t in pipeline.streamed_tables}
+            apply_statements(connection, statements, columns)
+        after = running.sql(types)
+        assert running.sql(keys) == key
+    finally:
+        running.sql("DROP SCHEMA IF EXISTS odd CASCADE")
+    # A domain is nothing that the lake knows: its values are kept as text.
+    assert set(before) - set(after) == {("select", "share", "numeric", "YES")}
+    assert set(after) - set(before) == {("select", "share", "text", "YES")}
+    assert "table Upper Case is left out" in told
+    assert "table keyless is left out" in told
