@@ -116,15 +116,15 @@ def reload_tables(aws: Aws, task: Task, schema: str, tables: list[str]) -> None:
     )
 
 
-def kafka_settings(aws: Aws, endpoint: str) -> Mapping[str, Any]:
-    """Give the settings of a Kafka endpoint."""
+def endpoint_settings(aws: Aws, endpoint: str, kind: str) -> Mapping[str, Any]:
+    """Give an endpoint's settings: `kind` is KafkaSettings or PostgreSQLSettings."""
     (found,) = aws.pages(
         "dms",
         "describe_endpoints",
         "Endpoints",
         Filters=[{"Name": "endpoint-arn", "Values": [endpoint]}],
     )
-    held: Mapping[str, Any] = found.get("KafkaSettings") or {}
+    held: Mapping[str, Any] = found.get(kind) or {}
     return held
 
 
