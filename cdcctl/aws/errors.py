@@ -62,6 +62,8 @@ class AwsError(CdcctlError):
     operation: str = ""
     is_transient: bool = False
     """Whether the same call may succeed a little later."""
+    action: str = ""
+    """What IAM would have to allow."""
 
 
 def translated(error: Exception, service: str, operation: str) -> AwsError:
@@ -149,9 +151,11 @@ def _refused(error: Any, service: str, operation: str) -> AwsError:
             **details,
         )
     if aws_code in _DENIED:
+        action = iam_action(service, error.operation_name)
         return AwsError(
             "AWS004",
-            f"permission {iam_action(service, error.operation_name)} is missing",
+            f"permission {action} is missing",
+            action=action,
             fix=hint_for(said) or "cdcctl doctor --policy deployer   prints the policy it needs",
             exit_code=ExitCode.CREDENTIALS,
             **details,

@@ -76,9 +76,10 @@ READ = (
         "ReadRegion",
         """
         cloudwatch:GetMetricData dms:DescribeConnections dms:DescribeEndpoints
-        dms:DescribeOrderableReplicationInstances dms:DescribeReplicationTasks ec2:DescribeVpcs
-        kafka:ListKafkaVersions logs:DescribeLogGroups rds:DescribeDBEngineVersions
-        rds:DescribeDBInstances s3:ListAllMyBuckets servicequotas:GetServiceQuota
+        dms:DescribeOrderableReplicationInstances dms:DescribeReplicationInstances
+        dms:DescribeReplicationTasks ec2:DescribeVpcs kafka:ListClustersV2 kafka:ListKafkaVersions
+        logs:DescribeLogGroups rds:DescribeDBEngineVersions rds:DescribeDBInstances
+        s3:ListAllMyBuckets secretsmanager:ListSecrets servicequotas:GetServiceQuota
         sts:GetCallerIdentity
         """,
     ),
@@ -98,6 +99,7 @@ READ = (
         ("arn:{partition}:kafka:{place}:cluster/{stack}/*",),
     ),
     Grant("ReadLogs", "logs:FilterLogEvents", (*_LOGS, *_JOB_LOGS)),
+    Grant("ReadTopic", "sns:ListSubscriptionsByTopic", _TOPIC),
     Grant("ReadLake", "s3:GetBucketLocation s3:GetObject s3:ListBucket", (*_BUCKETS, *_OBJECTS)),
     Grant(
         "ReadEncrypted",
@@ -353,7 +355,7 @@ _STACK_ITSELF = (
         """,
         _DMS,
     ),
-    Grant("ReadDms", "dms:DescribeReplicationInstances dms:DescribeReplicationSubnetGroups"),
+    Grant("ReadDms", "dms:DescribeReplicationSubnetGroups"),
     Grant(
         "MakeJob",
         """
@@ -387,9 +389,8 @@ _STACK_ITSELF = (
         "MakeAlerts",
         """
         sns:CreateTopic sns:DeleteTopic sns:GetDataProtectionPolicy sns:GetSubscriptionAttributes
-        sns:GetTopicAttributes sns:ListSubscriptionsByTopic sns:ListTagsForResource
-        sns:SetSubscriptionAttributes sns:SetTopicAttributes sns:Subscribe sns:TagResource
-        sns:Unsubscribe sns:UntagResource
+        sns:GetTopicAttributes sns:ListTagsForResource sns:SetSubscriptionAttributes
+        sns:SetTopicAttributes sns:Subscribe sns:TagResource sns:Unsubscribe sns:UntagResource
         """,
         _TOPIC,
     ),
