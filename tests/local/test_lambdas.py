@@ -19,6 +19,7 @@ from cdcctl.operations.source_database import breaking_differences
 from glue_job.contract.loader import load as load_config
 from tests.local import lambdas
 from tests.local.running_stack import RunningStack
+from tests.local.tls_door import CERTIFICATES, tls_door
 
 pytestmark = pytest.mark.local
 
@@ -198,6 +199,33 @@ def test_a_wrong_password_is_told_without_it(
     monkeypatch.setenv("DB_PORT", "1")
     answer = sql_runner(artefact())
     assert "the database does not answer" in answer["error"]
+
+
+@pytest.mark.parametrize(
+    ("root", "host", "said"),
+    [
+        ("root.pem", "localhost", None),
+        ("other-root.pem", "localhost", "certificate verify failed"),
+        ("root.pem", "127.0.0.1", "does not match host name"),
+    ],
+)
+def test_the_source_is_verified_by_the_root_that_a_stack_has(
+    root: str,
+    host: str,
+    said: str | None,
+    sql_runner: Ask,
+    running: RunningStack,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    held = PostgresServer(running.stack, int(running.report.postgres["port"])).parameters()
+    monkeypatch.setenv("DB_SSLMODE", "verify-full")
+    monkeypatch.setenv("DB_CA", (CERTIFICATES / root).read_text())
+    monkeypatch.setenv("DB_HOST", host)
+    with tls_door(held["host"], int(held["port"])) as port:
+        monkeypatch.setenv("DB_PORT", str(port))
+        answer = sql_runner(artefact(), "inspect")
+    assert answer["statusCode"] == (200 if said is None else 400)
+    assert said is None or said in answer["error"]
 
 
 def car(operation: str, key: int | None, **values: Any) -> dict[str, Any]:
