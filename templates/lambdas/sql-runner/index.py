@@ -11,7 +11,9 @@ are committed in. It is taken once: `last` has to be the highest `id` of each ta
 
 import json
 import os
+import pathlib
 import re
+import tempfile
 
 import boto3
 import psycopg2
@@ -195,8 +197,18 @@ def _connect():
             user=held["username"],
             password=held["password"],
             sslmode=os.environ["DB_SSLMODE"],
+            **_trusted(),
             connect_timeout=10,
             application_name="cdcctl",
         )
     except psycopg2.OperationalError as error:
         raise Refused(f"the database does not answer: {' '.join(str(error).split())}") from error
+
+
+def _trusted():
+    """Give libpq the root certificate that the stack was given: in a file, as it wants it."""
+    if not os.environ.get("DB_CA"):
+        return {}
+    file = pathlib.Path(tempfile.gettempdir(), "database-ca.pem")
+    file.write_text(os.environ["DB_CA"])
+    return {"sslrootcert": str(file)}
