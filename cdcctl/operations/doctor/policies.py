@@ -62,7 +62,8 @@ _DATABASE = ("arn:{partition}:rds:{place}:db:{stack}-*",)
 _ROLES = ("arn:{partition}:iam::{account}:role/{stack}-*",)
 _DMS_ROLE = "arn:{partition}:iam::{account}:role/dms-vpc-role"
 _DMS = tuple(
-    f"arn:{{partition}}:dms:{{place}}:{kind}:*" for kind in ("task", "endpoint", "rep", "subgrp")
+    f"arn:{{partition}}:dms:{{place}}:{kind}:*"
+    for kind in ("task", "endpoint", "rep", "subgrp", "cert")
 )
 """DMS chooses the ids of its resources: they are narrowed to the account and region."""
 _SECRETS = (
@@ -348,14 +349,18 @@ _STACK_ITSELF = (
         "MakeDms",
         """
         dms:AddTagsToResource dms:CreateEndpoint dms:CreateReplicationInstance
-        dms:CreateReplicationSubnetGroup dms:CreateReplicationTask dms:DeleteEndpoint
-        dms:DeleteReplicationInstance dms:DeleteReplicationSubnetGroup dms:DeleteReplicationTask
-        dms:ListTagsForResource dms:ModifyEndpoint dms:ModifyReplicationInstance
-        dms:ModifyReplicationSubnetGroup dms:ModifyReplicationTask dms:RemoveTagsFromResource
+        dms:CreateReplicationSubnetGroup dms:CreateReplicationTask dms:DeleteCertificate
+        dms:DeleteEndpoint dms:DeleteReplicationInstance dms:DeleteReplicationSubnetGroup
+        dms:DeleteReplicationTask dms:ImportCertificate dms:ListTagsForResource dms:ModifyEndpoint
+        dms:ModifyReplicationInstance dms:ModifyReplicationSubnetGroup dms:ModifyReplicationTask
+        dms:RemoveTagsFromResource
         """,
         _DMS,
     ),
-    Grant("ReadDms", "dms:DescribeReplicationSubnetGroups"),
+    Grant(
+        "ReadDms",
+        "dms:DescribeCertificates dms:DescribeReplicationSubnetGroups",
+    ),
     Grant(
         "MakeJob",
         """
