@@ -27,6 +27,7 @@ def start_query(aws: Aws, sql: str, database: str, results: str) -> str:
         "athena",
         "start_query_execution",
         QueryString=sql,
+        WorkGroup="primary",
         QueryExecutionContext={"Database": database},
         ResultConfiguration={"OutputLocation": results},
     )

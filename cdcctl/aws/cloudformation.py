@@ -127,7 +127,7 @@ def create_change_set(
 def find_change_set(aws: Aws, change_set: str, stack_id: str) -> ChangeSet | None:
     """Give a change set that can still be carried out; None when it is gone or obsolete."""
     try:
-        seen = aws.call("cloudformation", "describe_change_set", ChangeSetName=change_set)
+        seen = aws.call("cloudformation", "describe_change_set", **_place(change_set, stack_id))
     except AwsError as error:
         if error.aws_code in {"ChangeSetNotFound", "ChangeSetNotFoundException"} or (
             error.aws_code == "ValidationError" and "does not exist" in error.why
@@ -142,10 +142,12 @@ def find_change_set(aws: Aws, change_set: str, stack_id: str) -> ChangeSet | Non
 def _ready(aws: Aws, change_set: str, stack_id: str) -> ChangeSet:
     ends_at = time.monotonic() + 300
     while True:
-        seen = aws.call("cloudformation", "describe_change_set", ChangeSetName=change_set)
+        seen = aws.call("cloudformation", "describe_change_set", **_place(change_set, stack_id))
         status, reason = seen["Status"], seen.get("StatusReason", "")
         if status == "CREATE_COMPLETE":
-            return ChangeSet(change_set, stack_id, tuple(_changes(aws, change_set)))
+            return ChangeSet(
+                change_set, stack_id, tuple(_changes(aws, _place(change_set, stack_id)))
+            )
         if status == "FAILED":
             if any(text in reason for text in _NOTHING):
                 return ChangeSet(change_set, stack_id, (), is_empty=True)
@@ -169,8 +171,13 @@ def _ready(aws: Aws, change_set: str, stack_id: str) -> ChangeSet:
         time.sleep(0.2)
 
 
-def _changes(aws: Aws, change_set: str) -> Iterator[Change]:
-    listed = aws.pages("cloudformation", "describe_change_set", "Changes", ChangeSetName=change_set)
+def _place(change_set: str, stack_id: str) -> dict[str, str]:
+    """Name a change set with its stack, which IAM narrows the right to."""
+    return {"ChangeSetName": change_set, "StackName": stack_id}
+
+
+def _changes(aws: Aws, place: Mapping[str, str]) -> Iterator[Change]:
+    listed = aws.pages("cloudformation", "describe_change_set", "Changes", **place)
     for each in listed:
         change = each.get("ResourceChange", {})
         yield Change(
@@ -183,12 +190,14 @@ def _changes(aws: Aws, change_set: str) -> Iterator[Change]:
 
 def execute_change_set(aws: Aws, change_set: ChangeSet, **options: Any) -> None:
     """Begin to carry out a change set."""
-    aws.call("cloudformation", "execute_change_set", ChangeSetName=change_set.id, **options)
+    place = _place(change_set.id, change_set.stack_id)
+    aws.call("cloudformation", "execute_change_set", **place, **options)
 
 
 def delete_change_set(aws: Aws, change_set: ChangeSet) -> None:
     """Remove a change set that is not carried out."""
-    aws.call("cloudformation", "delete_change_set", ChangeSetName=change_set.id)
+    place = _place(change_set.id, change_set.stack_id)
+    aws.call("cloudformation", "delete_change_set", **place)
 
 
 def delete_stack(aws: Aws, stack: str, **options: Any) -> None:

@@ -152,15 +152,15 @@ def table_loads(aws: Aws, task: Task, schema: str) -> dict[str, TableLoad]:
     }
 
 
-def kafka_settings(aws: Aws, endpoint: str) -> Mapping[str, Any]:
-    """Give the settings of a Kafka endpoint."""
+def endpoint_settings(aws: Aws, endpoint: str, kind: str) -> Mapping[str, Any]:
+    """Give an endpoint's settings: `kind` is KafkaSettings or PostgreSQLSettings."""
     (found,) = aws.pages(
         "dms",
         "describe_endpoints",
         "Endpoints",
         Filters=[{"Name": "endpoint-arn", "Values": [endpoint]}],
     )
-    held: Mapping[str, Any] = found.get("KafkaSettings") or {}
+    held: Mapping[str, Any] = found.get(kind) or {}
     return held
 
 

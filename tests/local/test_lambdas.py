@@ -12,13 +12,18 @@ from typing import Any
 import psycopg2
 import psycopg2.errors
 import pytest
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.admin import KafkaAdminClient, ScramMechanism, UserScramCredentialUpsertion
+from kafka.errors import TopicAuthorizationFailedError
 
 from cdcctl.compile.artefacts import ddl_artefact
+from cdcctl.local.broker import sasl_settings
 from cdcctl.local.postgres import PostgresServer
 from cdcctl.operations.source_database import breaking_differences
 from glue_job.contract.loader import load as load_config
 from tests.local import lambdas
 from tests.local.running_stack import RunningStack
+from tests.local.tls_door import CERTIFICATES, tls_door
 
 pytestmark = pytest.mark.local
 
@@ -200,6 +205,33 @@ def test_a_wrong_password_is_told_without_it(
     assert "the database does not answer" in answer["error"]
 
 
+@pytest.mark.parametrize(
+    ("root", "host", "said"),
+    [
+        ("root.pem", "localhost", None),
+        ("other-root.pem", "localhost", "certificate verify failed"),
+        ("root.pem", "127.0.0.1", "does not match host name"),
+    ],
+)
+def test_the_source_is_verified_by_the_root_that_a_stack_has(
+    root: str,
+    host: str,
+    said: str | None,
+    sql_runner: Ask,
+    running: RunningStack,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    held = PostgresServer(running.stack, int(running.report.postgres["port"])).parameters()
+    monkeypatch.setenv("DB_SSLMODE", "verify-full")
+    monkeypatch.setenv("DB_CA", (CERTIFICATES / root).read_text())
+    monkeypatch.setenv("DB_HOST", host)
+    with tls_door(held["host"], int(held["port"])) as port:
+        monkeypatch.setenv("DB_PORT", str(port))
+        answer = sql_runner(artefact(), "inspect")
+    assert answer["statusCode"] == (200 if said is None else 400)
+    assert said is None or said in answer["error"]
+
+
 def car(operation: str, key: int | None, **values: Any) -> dict[str, Any]:
     return {"operation": operation, "table": "cars", "key": key, "values": values}
 
@@ -302,6 +334,7 @@ def kafka_admin(
     monkeypatch.setenv("ASSETS_BUCKET", "assets")
     monkeypatch.setenv("SECRET_ARN", "arn")
     monkeypatch.setenv("BROKERS", "1")
+    monkeypatch.setenv("DMS_USER", "dms")
     monkeypatch.setenv("BOOTSTRAP_SERVERS", str(running.report.kafka["bootstrap_servers"]))
     monkeypatch.setenv("KAFKA_SECURITY_PROTOCOL", "SASL_PLAINTEXT")
 
@@ -352,6 +385,28 @@ def test_only_a_topic_that_is_named_and_unknown_is_removed(kafka_admin: Ask) -> 
     left = kafka_admin(topic("lambda-b"))["body"]
     assert "lambda-c" not in left["unknown"]
     assert left["created"] == []
+
+
+def test_dms_writes_to_its_topics_and_reads_none(kafka_admin: Ask, running: RunningStack) -> None:
+    own = sasl_settings(
+        str(running.report.kafka["sasl_username"]),
+        running.stack.password(running.stack.kafka_password),
+    )
+    brokers = {"bootstrap_servers": running.report.kafka["bootstrap_servers"]}
+    login = UserScramCredentialUpsertion("dms", ScramMechanism.SCRAM_SHA_512, password="secret")
+    with closing(KafkaAdminClient(**brokers, **own)) as admin:
+        admin.alter_user_scram_credentials([login])
+    assert kafka_admin(topic("lambda-e"), dry_run=True)["body"]["granted"] == ["lambda-e"]
+    assert kafka_admin(topic("lambda-e"))["body"]["granted"] == ["lambda-e"]
+    assert kafka_admin(topic("lambda-e"))["body"]["granted"] == []
+    dms = {**brokers, **sasl_settings("dms", "secret")}
+    with closing(KafkaProducer(**dms)) as producer:
+        assert producer.send("lambda-e", b"x").get(20).topic == "lambda-e"
+    with closing(KafkaConsumer(**dms)) as consumer:
+        consumer.assign([TopicPartition("lambda-e", 0)])
+        consumer.seek_to_beginning()
+        with pytest.raises(TopicAuthorizationFailedError):
+            consumer.poll(10_000)
 
 
 def test_brokers_that_do_not_answer_are_told(

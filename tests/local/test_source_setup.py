@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import closing
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 from cdcctl import app
 from cdcctl.compile.ddl import column_additions, table_statements
-from cdcctl.errors import CdcctlError
+from cdcctl.errors import CdcctlError, ExitCode
 from cdcctl.local.postgres import PostgresServer
 from cdcctl.local.source_setup import apply_statements
+from cdcctl.ui.output import schema_of
 from glue_job.contract.loader import load
 from tests.local.running_stack import RunningStack
 from tests.local.test_lambdas import CONFIG
@@ -159,3 +162,48 @@ def test_what_init_drafts_from_odd_tables_is_valid_and_makes_them_again(
     assert set(after) - set(before) == {("select", "share", "text", "YES")}
     assert "table Upper Case is left out" in told
     assert "table keyless is left out" in told
+
+
+def test_the_source_of_a_local_stack_is_examined(
+    running: RunningStack, capsys: pytest.CaptureFixture[str]
+) -> None:
+    app.run(["doctor", "--local", "--dir", str(running.stack.root), "-o", "json"])
+    checks = json.loads(capsys.readouterr().out)["data"]["checks"]
+    source = {each["name"]: each for each in checks if each["area"] == "source"}
+    assert source["wal_level"]["verdict"] == "pass"
+    assert source["notes: replica identity"]["cases"] == ["C7", "C22"]
+    assert source["table pairs"]["verdict"] == "pass"
+    assert {each["verdict"] for each in source.values()} <= {"pass", "warn"}
+
+
+def test_a_source_that_differs_is_named_by_its_address(
+    running: RunningStack,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    config = tmp_path / "tables.yaml"
+    config.write_text(CONFIG, encoding="utf-8")
+    held = PostgresServer(running.stack, int(running.report.postgres["port"])).parameters()
+    monkeypatch.setenv("PGPASSWORD", held["password"])
+    address = f"postgresql://{held['user']}@{held['host']}:{held['port']}/{held['dbname']}"
+    try:
+        set_up(running, CONFIG)
+        running.sql(
+            "ALTER TABLE lambda_made.cars DROP CONSTRAINT cars_pkey",
+            "ALTER TABLE lambda_made.cars ALTER price TYPE numeric(12,4)",
+            "ALTER TABLE lambda_made.cars REPLICA IDENTITY NOTHING",
+        )
+        words = ["doctor", "--from-db", address, "-c", str(config), "-o", "json"]
+        assert app.run(words) == ExitCode.UNHEALTHY
+        document = json.loads(capsys.readouterr().out)
+    finally:
+        running.sql("DROP SCHEMA lambda_made CASCADE")
+    jsonschema.validate(document, schema_of("doctor/v1"))
+    failed = [each for each in document["data"]["checks"] if each["verdict"] == "fail"]
+    assert {each["name"]: each["cases"] for each in failed} == {
+        "cars: primary key": ["C1", "C13"],
+        "cars: replica identity": ["C20", "C21"],
+        "cars.price": ["C28", "C30"],
+    }
+    assert "it is numeric(12,4), expected numeric(10,2)" in failed[-1]["seen"]

@@ -11,12 +11,15 @@ are committed in. It is taken once: `last` has to be the highest `id` of each ta
 
 import json
 import os
+import pathlib
 import re
+import tempfile
 
 import boto3
 import psycopg2
 from artefact import Refused, answered, read_artefact
 from psycopg2 import sql
+from source_state import read_state
 
 _NAME = r'"(?:[^"]|"")+"'
 _ALLOWED = (
@@ -24,28 +27,6 @@ _ALLOWED = (
     re.compile(rf"CREATE TABLE IF NOT EXISTS {_NAME}\.{_NAME} \([^;]*\)", re.DOTALL),
     re.compile(rf"ALTER TABLE {_NAME}\.{_NAME} ADD COLUMN IF NOT EXISTS {_NAME} [^;]+"),
 )
-_COLUMNS = """
-SELECT a.attname, format_type(a.atttypid, a.atttypmod), NOT a.attnotnull
-FROM pg_attribute a
-JOIN pg_class c ON c.oid = a.attrelid
-JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE n.nspname = %s AND c.relname = %s AND a.attnum > 0 AND NOT a.attisdropped
-ORDER BY a.attnum
-"""
-_KEY = """
-SELECT a.attname
-FROM pg_index i
-JOIN pg_class c ON c.oid = i.indrelid
-JOIN pg_namespace n ON n.oid = c.relnamespace
-CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY AS k(attnum, place)
-JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.attnum
-WHERE i.indisprimary AND n.nspname = %s AND c.relname = %s
-ORDER BY k.place
-"""
-_IDENTITY = """
-SELECT c.relreplident FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE n.nspname = %s AND c.relname = %s
-"""
 _SHAPES = {
     "insert": "INSERT INTO {place} ({columns}) VALUES ({marks})",
     "update": "UPDATE {place} SET {settings} WHERE id = %s",
@@ -115,9 +96,9 @@ def _seed(connection, artefact):
 
 def _newest_keys(cursor, artefact):
     keys = {}
-    for table in artefact["tables"]:
-        cursor.execute(_COLUMNS, (artefact["schema"], table))
-        if any(name == "id" for name, _, _ in cursor.fetchall()):
+    held = read_state(cursor, artefact["schema"], artefact["tables"])["tables"]
+    for table, state in held.items():
+        if any(column["name"] == "id" for column in state["columns"]):
             newest = sql.SQL("SELECT id FROM {} ORDER BY id DESC LIMIT %s")
             place = sql.Identifier(artefact["schema"], table)
             cursor.execute(newest.format(place), (_KEYS_TOLD,))
@@ -148,25 +129,7 @@ def _change(schema, tables, change):
 
 
 def _state(cursor, artefact):
-    cursor.execute("SHOW wal_level")
-    (wal_level,) = cursor.fetchone()
-    schema = artefact["schema"]
-    tables = {}
-    for table in artefact["tables"]:
-        place = (schema, table["name"])
-        cursor.execute(_COLUMNS, place)
-        columns = [
-            {"name": name, "type": kind, "nullable": nullable}
-            for name, kind, nullable in cursor.fetchall()
-        ]
-        if not columns:
-            continue
-        cursor.execute(_KEY, place)
-        key = [name for (name,) in cursor.fetchall()]
-        cursor.execute(_IDENTITY, place)
-        (identity,) = cursor.fetchone()
-        tables[table["name"]] = {"columns": columns, "primary_key": key, "identity": identity}
-    return {"wal_level": wal_level, "tables": tables}
+    return read_state(cursor, artefact["schema"], [each["name"] for each in artefact["tables"]])
 
 
 def _needed(artefact, state):
@@ -234,8 +197,18 @@ def _connect():
             user=held["username"],
             password=held["password"],
             sslmode=os.environ["DB_SSLMODE"],
+            **_trusted(),
             connect_timeout=10,
             application_name="cdcctl",
         )
     except psycopg2.OperationalError as error:
         raise Refused(f"the database does not answer: {' '.join(str(error).split())}") from error
+
+
+def _trusted():
+    """Give libpq the root certificate that the stack was given: in a file, as it wants it."""
+    if not os.environ.get("DB_CA"):
+        return {}
+    file = pathlib.Path(tempfile.gettempdir(), "database-ca.pem")
+    file.write_text(os.environ["DB_CA"])
+    return {"sslrootcert": str(file)}
