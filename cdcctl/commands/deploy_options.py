@@ -72,8 +72,9 @@ def _request(
     expected_account: ExpectedAccountOption = None,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> object:
-    from cdcctl.operations.deploy import STEPS, DeployRequest
+    from cdcctl.operations.deploy import DeployRequest
     from cdcctl.operations.infrastructure import StackOptions
+    from cdcctl.operations.plan_file import STEPS
 
     parameters = dict(_pair(text) for text in param or ())
     if email is not None:
