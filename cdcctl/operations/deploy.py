@@ -43,6 +43,7 @@ BEGUN = "begun"
 """The status of a step that AWS goes on with after the command has ended."""
 _LOCK_KEY = "locks/deploy.json"
 _OF_THE_STACK = ("stack_id", "stack_changed_at")
+_NEVER_MADE = "ROLLBACK_COMPLETE"
 _LOCK_LIFETIME = timedelta(hours=2)
 
 
@@ -388,8 +389,7 @@ def _run_arguments(packed: Package, target: Target) -> dict[str, str]:
 def _verified(target: Target, steps: tuple[str, ...]) -> StepReport:
     state = cfn.find_stack(target.aws, target.stack)
     # After an update that was rolled back the stack is whole, and here nothing had to change.
-    whole = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"}
-    if state is None or state.status not in whole:
+    if state is None or not state.status.endswith("_COMPLETE") or state.status == _NEVER_MADE:
         raise CdcctlError(
             "CFN023",
             f"the stack {target.stack} is {state.status if state else 'gone'}",

@@ -283,9 +283,9 @@ def test_a_source_that_dms_cannot_reach_is_told(cdcctl: Run, fake_aws: FakeAws) 
 
 
 def test_a_breaking_change_is_refused_before_anything(
-    cdcctl: Run, fake_aws: FakeAws, breaking_config: str
+    on_one_stack: tuple[Run, FakeAws], breaking_config: str
 ) -> None:
-    deploy(cdcctl)
+    cdcctl, fake_aws = on_one_stack
     before = len(fake_aws.calls())
     code, _, err = cdcctl(*DEPLOY, "-c", breaking_config)
     assert code == ExitCode.CONFIG

@@ -161,8 +161,10 @@ def test_a_bucket_of_more_than_a_thousand_versions_is_emptied(
 
 
 @pytest.mark.parametrize("words", [("--confirm", "dem"), ("--no-input",)])
-def test_without_the_name_nothing_goes(words: tuple[str, ...], cdcctl: Run) -> None:
-    deploy(cdcctl)
+def test_without_the_name_nothing_goes(
+    words: tuple[str, ...], on_one_stack: tuple[Run, FakeAws]
+) -> None:
+    cdcctl, _ = on_one_stack
     code, _, err = cdcctl("teardown", *words)
     assert code == ExitCode.CONFIRM
     assert "TDN001" in err
