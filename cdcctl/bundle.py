@@ -31,6 +31,20 @@ _LAYERS = ("psycopg2", "kafka")
 _GLUE_PYTHON = "3.11"
 _LAMBDA_PYTHON = "3.13"
 _PLATFORMS = ("manylinux2014_x86_64", "manylinux_2_17_x86_64", "manylinux_2_28_x86_64")
+_NO_NETWORK = (
+    "Name or service not known",
+    "Temporary failure in name resolution",
+    "nodename nor servname provided",
+    "Failed to resolve",
+    "Network is unreachable",
+    "No route to host",
+    "Connection refused",
+    "Failed to establish a new connection",
+    "ConnectTimeoutError",
+    "timed out",
+    "Tunnel connection failed",
+)
+"""What pip repeats of the system where an address cannot be reached."""
 _ENTRY = '''"""Starts the job: Glue runs this file, the job itself is in glue_job.zip."""
 
 import sys
@@ -131,13 +145,15 @@ def _layer_files(
 
 
 def _zipped(members: Iterable[tuple[str, bytes]]) -> bytes:
-    """Pack files in the order of their names, all with one time and one mode."""
+    """Pack files in the order of their names, all with one time and one mode.
+
+    They are stored: what a deflated file's bytes are depends on the build of zlib.
+    """
     packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
         for name, body in sorted(members):
             entry = zipfile.ZipInfo(name, _EPOCH)
             entry.external_attr = 0o644 << 16
-            entry.compress_type = zipfile.ZIP_DEFLATED
             # The system that made it is part of the file: 3 is Unix.
             entry.create_system = 3
             archive.writestr(entry, body)
@@ -187,13 +203,17 @@ def _download(lock: Path, python: str, staging: Path, artifacts: Path | None) ->
     if done.returncode == 0:
         return
     said = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
+    why = said[0].removeprefix("ERROR: ") if said else done.stderr.strip()[-300:]
+    unreached = next((text for text in _NO_NETWORK if text in done.stderr), None)
+    if unreached is not None:
+        why = f"no network: pip does not reach its package index ({unreached})"
     is_damaged = "HASHES" in done.stderr or "do not match" in done.stderr
     raise CdcctlError(
         "LOC005" if is_damaged else "LOC006",
         f"a wheel is not what {lock.name} asks for"
         if is_damaged
         else f"the wheels of {lock.name} cannot be fetched",
-        why=said[0].removeprefix("ERROR: ") if said else done.stderr.strip()[-300:],
+        why=why,
         fix="give a folder with the wheels: --artifacts DIR (the cache of another machine will do)",
     )
 

@@ -129,14 +129,29 @@ def find_change_set(aws: Aws, change_set: str, stack_id: str) -> ChangeSet | Non
     try:
         seen = aws.call("cloudformation", "describe_change_set", **_place(change_set, stack_id))
     except AwsError as error:
-        if error.aws_code in {"ChangeSetNotFound", "ChangeSetNotFoundException"} or (
-            error.aws_code == "ValidationError" and "does not exist" in error.why
-        ):
+        if _is_gone(error):
             return None
         raise
     if seen["Status"] == "CREATE_COMPLETE" and seen["ExecutionStatus"] != "AVAILABLE":
         return None
     return _ready(aws, change_set, stack_id)
+
+
+def is_executed(aws: Aws, change_set: str, stack_id: str) -> bool:
+    """Tell whether AWS has begun to carry a change set out, or has done it."""
+    try:
+        seen = aws.call("cloudformation", "describe_change_set", **_place(change_set, stack_id))
+    except AwsError as error:
+        if _is_gone(error):
+            return False
+        raise
+    return seen["ExecutionStatus"] in {"EXECUTE_IN_PROGRESS", "EXECUTE_COMPLETE"}
+
+
+def _is_gone(error: AwsError) -> bool:
+    return error.aws_code in {"ChangeSetNotFound", "ChangeSetNotFoundException"} or (
+        error.aws_code == "ValidationError" and "does not exist" in error.why
+    )
 
 
 def _ready(aws: Aws, change_set: str, stack_id: str) -> ChangeSet:
@@ -188,10 +203,17 @@ def _changes(aws: Aws, place: Mapping[str, str]) -> Iterator[Change]:
         )
 
 
-def execute_change_set(aws: Aws, change_set: ChangeSet, **options: Any) -> None:
-    """Begin to carry out a change set."""
+def execute_change_set(aws: Aws, change_set: ChangeSet) -> None:
+    """Begin to carry out a change set, once: when an answer is lost, the SDK asks again."""
     place = _place(change_set.id, change_set.stack_id)
-    aws.call("cloudformation", "execute_change_set", **place, **options)
+    token = change_set.id.rsplit("/", 1)[-1]
+    try:
+        aws.call("cloudformation", "execute_change_set", **place, ClientRequestToken=token)
+    except AwsError as error:
+        if error.aws_code != "InvalidChangeSetStatus" or not is_executed(
+            aws, change_set.id, change_set.stack_id
+        ):
+            raise
 
 
 def delete_change_set(aws: Aws, change_set: ChangeSet) -> None:

@@ -25,6 +25,10 @@ class Run:
         """Tell whether the run has not ended."""
         return self.state in LIVE
 
+    def has(self, arguments: Mapping[str, str]) -> bool:
+        """Tell whether the run was started with these arguments."""
+        return all(self.arguments.get(name) == value for name, value in arguments.items())
+
 
 def runs(aws: Aws, job: str) -> list[Run]:
     """Give every run, newest first."""

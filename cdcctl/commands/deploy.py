@@ -60,17 +60,18 @@ def deploy(
         )
 
     is_stream = output_format is OutputFormat.jsonl
+    lines = view.EventLines()
     try:
         with open_progress() as progress:
             report = deploy_pipeline(
                 replace(request, detach=detach),
                 agree,
                 progress,
-                view.write_event if is_stream else view.say_event,
-                view.write_step if is_stream else view.say_step,
+                lines.resource if is_stream else view.say_event,
+                lines.step if is_stream else view.say_step,
             )
     except KeyboardInterrupt:
-        view.say_detached(request.target.stack or "")
+        view.say_detached(f"cdcctl deploy --stack {request.target.stack}   attaches to it")
         raise
     if not is_stream:
         output.write(view.deploy_document(report), output_format, lambda: view.show_deploy(report))

@@ -85,8 +85,9 @@ def _request(
     expected_account: ExpectedAccountOption = None,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> object:
-    from cdcctl.operations.deploy import STEPS, DeployRequest
+    from cdcctl.operations.deploy import DeployRequest
     from cdcctl.operations.infrastructure import StackOptions
+    from cdcctl.operations.plan_file import STEPS
     from cdcctl.operations.rds_certificates import root_certificate
 
     parameters = dict(_pair(text) for text in param or ())

@@ -87,8 +87,12 @@ def teardown(
         final_snapshot,
         protected,
     )
-    with open_progress() as progress:
-        report = remove(request, agree, progress, stack_view.say_event)
+    try:
+        with open_progress() as progress:
+            report = remove(request, agree, progress, stack_view.say_event)
+    except KeyboardInterrupt:
+        stack_view.say_detached(f"cdcctl teardown --stack {choice.stack}   does the rest")
+        raise
     output.write(
         view.teardown_document(report),
         output_format,

@@ -23,7 +23,13 @@ from cdcctl.operations.catalog_sync import sync_catalog
 from cdcctl.operations.compiled_upload import SyncReport
 from cdcctl.operations.configuration import LoadedConfig, load_config
 from cdcctl.operations.package import Package, package, upload
-from cdcctl.operations.plan_file import ReviewedPlan, read_plan, refuse_changed, write_plan
+from cdcctl.operations.plan_file import (
+    STEPS,
+    ReviewedPlan,
+    read_plan,
+    refuse_changed,
+    write_plan,
+)
 from cdcctl.operations.run_control import StepReport
 from cdcctl.operations.source_database import bootstrap_db
 from cdcctl.operations.target import Target, TargetChoice, open_target
@@ -33,10 +39,11 @@ from cdcctl.operations.waiting import Waiting
 if TYPE_CHECKING:
     from cdcctl.ui.progress import Progress
 
-STEPS = ("infra", "code", "db", "topics", "catalog", "start")
 BEGUN = "begun"
 """The status of a step that AWS goes on with after the command has ended."""
 _LOCK_KEY = "locks/deploy.json"
+_OF_THE_STACK = ("stack_id", "stack_changed_at")
+_NEVER_MADE = "ROLLBACK_COMPLETE"
 _LOCK_LIFETIME = timedelta(hours=2)
 
 
@@ -178,7 +185,11 @@ def deploy_pipeline(
     infrastructure.attached(target, target.stack, waiting, progress, seen)
     packed = package(config, request.artifacts, progress)
     if request.reviewed is not None:
-        refuse_changed(request.reviewed, _made_for(target, packed))
+        made_for = _made_for(target, packed)
+        if _is_carried_out(request.reviewed, target):
+            # The stack has moved by the plan itself; what comes after it is gone on with.
+            made_for = {name: made_for[name] for name in made_for if name not in _OF_THE_STACK}
+        refuse_changed(request.reviewed, made_for)
     done: list[StepReport] = []
 
     def finish(step: StepReport) -> None:
@@ -209,6 +220,8 @@ def _infra(
     progress: Progress,
     seen: infrastructure.Observe,
 ) -> StepReport:
+    if request.reviewed is not None and _is_carried_out(request.reviewed, target):
+        return StepReport("stack", "unchanged", "the plan was carried out before")
     progress.step("the change set")
     change = _change(request, target, packed)
     plan = _plan(request, target, packed, change, config)
@@ -248,6 +261,18 @@ def _change(request: DeployRequest, target: Target, packed: Package) -> infrastr
     change = infrastructure.InfraChange(found, _is_reviewed_only(target))
     refuse_changed(held, {"changes": infrastructure.as_document(change)})
     return change
+
+
+def _is_carried_out(plan: ReviewedPlan, target: Target) -> bool:
+    """Tell whether the stack is what this plan, executed before, made of it."""
+    state = cfn.find_stack(target.aws, target.stack)
+    return (
+        state is not None
+        and state.status in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
+        and state.parameters.get("CodeHash") == plan.code
+        and state.parameters.get("ConfigHash") == plan.config
+        and cfn.is_executed(target.aws, plan.change_set, plan.stack_id)
+    )
 
 
 def _is_reviewed_only(target: Target) -> bool:
@@ -363,7 +388,8 @@ def _run_arguments(packed: Package, target: Target) -> dict[str, str]:
 
 def _verified(target: Target, steps: tuple[str, ...]) -> StepReport:
     state = cfn.find_stack(target.aws, target.stack)
-    if state is None or not state.status.endswith("_COMPLETE") or "ROLLBACK" in state.status:
+    # After an update that was rolled back the stack is whole, and here nothing had to change.
+    if state is None or not state.status.endswith("_COMPLETE") or state.status == _NEVER_MADE:
         raise CdcctlError(
             "CFN023",
             f"the stack {target.stack} is {state.status if state else 'gone'}",

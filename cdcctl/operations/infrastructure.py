@@ -102,6 +102,7 @@ def ensure_bootstrap(
     if state is not None and state.status in _GONE_FIRST:
         remove_remains(target, name, waiting)
         state = None
+    refuse_unmendable(target, name, state)
     held = state.parameters.get("CreateDmsVpcRole") if state is not None else None
     rendered = render_bootstrap()
     progress.step("the assets bucket")
@@ -137,7 +138,7 @@ def prepare(
     if state is not None and state.status in _GONE_FIRST:
         remove_remains(target, target.stack, waiting)
         state = None
-    refuse_unmendable(target, state)
+    refuse_unmendable(target, target.stack, state)
     bucket = target.names.assets_bucket
     held = state.parameters if state is not None else {}
     keep = {name: held[name] for name in KEPT if name in held}
@@ -295,22 +296,22 @@ def failure(
     )
 
 
-def refuse_unmendable(target: Target, state: cfn.StackState | None) -> None:
+def refuse_unmendable(target: Target, stack: str, state: cfn.StackState | None) -> None:
     """Raise for the states that a deploy must not touch."""
     if state is None:
         return
     if state.status == "UPDATE_ROLLBACK_FAILED":
         raise CdcctlError(
             "CFN021",
-            f"the stack {target.stack} is UPDATE_ROLLBACK_FAILED",
+            f"the stack {stack} is UPDATE_ROLLBACK_FAILED",
             why=state.reason or "the rollback of an update did not end",
-            fix=f"aws cloudformation continue-update-rollback --stack-name {target.stack}"
-            "   then deploy again",
+            fix=f"aws cloudformation continue-update-rollback --stack-name {stack}"
+            f"   then   cdcctl deploy --stack {target.stack}",
         )
     if state.status == "DELETE_FAILED":
         raise CdcctlError(
             "CFN022",
-            f"the stack {target.stack} is DELETE_FAILED",
+            f"the stack {stack} is DELETE_FAILED",
             why=state.reason or "its deletion did not end",
             fix=f"cdcctl teardown --stack {target.stack}   goes on with it",
         )

@@ -4,24 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from cdcctl.errors import CdcctlError, ExitCode
 
 _SCHEMA = "cdcctl/plan-file/v1"
-_TEXTS = (
-    "stack",
-    "account",
-    "region",
-    "code",
-    "config",
-    "template",
-    "stack_id",
-    "stack_changed_at",
-    "change_set",
-)
+STEPS = ("infra", "code", "db", "topics", "catalog", "start")
 
 
 @dataclass(frozen=True)
@@ -46,6 +36,28 @@ class ReviewedPlan:
     config_changes: list[dict[str, str]]
 
 
+def _shape() -> dict[str, Any]:
+    """Give what a plan file must look like, as a JSON Schema."""
+    text, names = {"type": "string"}, {"type": "array", "items": {"type": "string"}}
+    texts = {"type": "object", "additionalProperties": text}
+    by_type = {
+        "str": text,
+        "bool": {"type": "boolean"},
+        "list[str]": names,
+        "dict[str, str]": texts,
+        "list[dict[str, str]]": {"type": "array", "items": texts},
+        "list[dict[str, Any]]": {"type": "array", "items": {"type": "object"}},
+    }
+    properties = {each.name: by_type[str(each.type)] for each in fields(ReviewedPlan)}
+    properties["steps"] = {"type": "array", "items": {"enum": list(STEPS)}}
+    return {
+        "type": "object",
+        "required": ["schema", *properties],
+        "additionalProperties": False,
+        "properties": {"schema": {"const": _SCHEMA}, **properties},
+    }
+
+
 def write_plan(plan: ReviewedPlan, file: Path) -> None:
     """Keep a plan; raise CFN036 where it cannot be written."""
     text = json.dumps({"schema": _SCHEMA, **asdict(plan)}, indent=2, ensure_ascii=False)
@@ -63,14 +75,16 @@ def write_plan(plan: ReviewedPlan, file: Path) -> None:
 
 def read_plan(file: Path) -> ReviewedPlan:
     """Read a plan; raise CFN034 when the file is none."""
+    from jsonschema import Draft7Validator
+    from jsonschema.exceptions import best_match
+
     try:
         held = json.loads(file.read_text(encoding="utf-8"))
-        if held.pop("schema", None) != _SCHEMA:
-            raise ValueError(f"its schema is not {_SCHEMA}")
-        plan = ReviewedPlan(**held)
-        if not all(isinstance(getattr(plan, name), str) for name in _TEXTS):
-            raise ValueError("a field is not a text")
-    except (OSError, ValueError, TypeError, AttributeError) as error:
+        fault = best_match(Draft7Validator(_shape()).iter_errors(held))
+        if fault is not None:
+            place = f"{fault.json_path.removeprefix('$.')}: " if fault.path else ""
+            raise ValueError(f"{place}{fault.message[:200]}")
+    except (OSError, ValueError, RecursionError) as error:
         raise CdcctlError(
             "CFN034",
             f"{file} is not a plan",
@@ -78,7 +92,8 @@ def read_plan(file: Path) -> ReviewedPlan:
             fix=f"cdcctl plan --out {file}   makes one",
             exit_code=ExitCode.USAGE,
         ) from error
-    return plan
+    del held["schema"]
+    return ReviewedPlan(**held)
 
 
 def refuse_changed(plan: ReviewedPlan, now: Mapping[str, Any]) -> None:

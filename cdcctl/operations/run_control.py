@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _DRAIN_SECONDS = 180.0
 """A batch takes seconds; the job looks for the wish every five."""
+_FREED_SECONDS = 300.0
 
 
 @dataclass(frozen=True)
@@ -108,31 +109,13 @@ def start_glue(
     live = glue.live_run(target.aws, job)
     arguments = dict(wanted or {})
     if live is not None and live.state != "STOPPING":
-        if all(live.arguments.get(name) == value for name, value in arguments.items()):
+        if live.has(arguments):
             return StepReport("start glue", "unchanged", f"run {live.id} lives")
         progress.step("stopping the run with the old code or config")
     if live is not None:
         stop_glue(target, waiting, progress)
     progress.step("starting the job")
-    try:
-        run_id = glue.start_run(target.aws, job, arguments)
-    except AwsError as error:
-        if error.aws_code == "ConcurrentRunsExceededException":
-            raise CdcctlError(
-                "GLU002",
-                "another run of the job lives",
-                why=error.why,
-                fix=f"cdcctl status --stack {target.stack}   shows it",
-            ) from error
-        if error.aws_code == "EntityNotFoundException":
-            raise CdcctlError(
-                "GLU003",
-                f"there is no job {job}",
-                why=error.why,
-                fix=f"cdcctl deploy --stack {target.stack}",
-                exit_code=ExitCode.NOT_FOUND,
-            ) from error
-        raise
+    run_id = _started(target, arguments, waiting)
     seen = waiting.until(
         lambda: glue.read_run(target.aws, job, run_id),
         lambda seen: seen.state != "STARTING",
@@ -147,6 +130,45 @@ def start_glue(
             fix=f"cdcctl logs glue --stack {target.stack}",
         )
     return StepReport("start glue", "done", f"run {run_id}")
+
+
+def _started(target: Target, arguments: Mapping[str, str], waiting: Waiting) -> str:
+    """Start a run and give its id; Glue counts a run for a moment after its end."""
+    job = target.names.glue_job
+
+    def attempt() -> str:
+        try:
+            return glue.start_run(target.aws, job, arguments)
+        except AwsError as error:
+            if error.aws_code == "EntityNotFoundException":
+                raise CdcctlError(
+                    "GLU003",
+                    f"there is no job {job}",
+                    why=error.why,
+                    fix=f"cdcctl deploy --stack {target.stack}",
+                    exit_code=ExitCode.NOT_FOUND,
+                ) from error
+            if error.aws_code != "ConcurrentRunsExceededException":
+                raise
+            live = glue.live_run(target.aws, job)
+            if live is None:
+                return ""
+            if live.has(arguments):
+                # An answer was lost, and the SDK asked again.
+                return live.id
+            raise CdcctlError(
+                "GLU002",
+                f"another run of the job lives: {live.id}",
+                why=error.why,
+                fix=f"cdcctl stop glue --stack {target.stack}   then   cdcctl start glue",
+            ) from error
+
+    return replace(waiting, timeout_seconds=_FREED_SECONDS * waiting.scale).until(
+        attempt,
+        bool,
+        what="the end of the job's last run",
+        again=f"cdcctl start glue --stack {target.stack}",
+    )
 
 
 def stop_glue(target: Target, waiting: Waiting, progress: Progress) -> StepReport:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -96,27 +97,9 @@ def say_kept(file: Path) -> None:
         sys.stderr.write(f"kept: cdcctl deploy --plan {file}   carries out exactly this\n")
 
 
-def say_detached(stack: str) -> None:
+def say_detached(again: str) -> None:
     """Say how to come back to what AWS goes on with."""
-    sys.stderr.write(
-        f"detached: what AWS has begun goes on; cdcctl deploy --stack {stack}   attaches to it\n"
-    )
-
-
-def write_event(event: StackEvent) -> None:
-    """Write a state change as one line of JSON."""
-    output.write_lines(
-        [
-            {
-                "event": "resource",
-                "at": event.at,
-                "resource": event.logical_id,
-                "type": event.type,
-                "status": event.status,
-                "reason": event.reason,
-            }
-        ]
-    )
+    sys.stderr.write(f"detached: what AWS has begun goes on; {again}\n")
 
 
 def say_step(step: StepReport) -> None:
@@ -126,9 +109,31 @@ def say_step(step: StepReport) -> None:
     sys.stderr.write(f"{step.step}: {step.status}{f' ({step.detail})' if step.detail else ''}\n")
 
 
-def write_step(step: StepReport) -> None:
-    """Write a finished step as one line of JSON."""
-    output.write_lines([{"event": "step", **step.as_document()}])
+class EventLines:
+    """Writes what a deploy does as lines of JSON (`deploy-event/v1`), each with its time."""
+
+    def __init__(self) -> None:
+        """Begin to count the time."""
+        self._began_at = time.monotonic()
+
+    def resource(self, event: StackEvent) -> None:
+        """Write a resource's change of state."""
+        self._write(
+            "resource",
+            at=event.at,
+            resource=event.logical_id,
+            type=event.type,
+            status=event.status,
+            reason=event.reason,
+        )
+
+    def step(self, step: StepReport) -> None:
+        """Write a finished step."""
+        self._write("step", **step.as_document())
+
+    def _write(self, kind: str, **told: Any) -> None:
+        elapsed = round(time.monotonic() - self._began_at, 1)
+        output.write_lines([{"event": kind, "elapsed_seconds": elapsed, **told}])
 
 
 def deploy_document(report: DeployReport) -> Document:

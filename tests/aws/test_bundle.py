@@ -61,6 +61,13 @@ def test_every_change_of_a_file_is_another_bundle(built: Bundle) -> None:
     assert Bundle(changed).sha != built.sha
 
 
+def test_no_byte_depends_on_how_a_library_compresses(built: Bundle) -> None:
+    for file in built.files:
+        if file.name.endswith(".zip"):
+            with zipfile.ZipFile(io.BytesIO(file.body)) as packed:
+                assert {each.compress_type for each in packed.infolist()} == {zipfile.ZIP_STORED}
+
+
 def test_the_job_is_whole_and_no_cache_is_in_it(built: Bundle) -> None:
     held = members(built, "glue_job.zip")
     assert "glue_job/__main__.py" in held
@@ -107,6 +114,18 @@ def test_a_folder_without_the_wheels_names_what_is_missing(
         build_bundle(SilentProgress(), tmp_path / "none")
     assert caught.value.code == "LOC006"
     assert "--artifacts" in caught.value.fix
+
+
+def test_without_a_network_that_is_what_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CDCCTL_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
+    monkeypatch.setenv("PIP_RETRIES", "1")
+    with pytest.raises(CdcctlError) as caught:
+        build_bundle(SilentProgress())
+    assert caught.value.code == "LOC006"
+    assert caught.value.why.startswith("no network: pip does not reach its package index")
 
 
 def test_a_damaged_wheel_in_the_cache_is_fetched_again(

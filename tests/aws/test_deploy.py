@@ -54,17 +54,37 @@ def statuses(data: dict[str, Any]) -> dict[str, str]:
 def test_a_first_deploy_makes_everything_and_the_second_changes_nothing(
     cdcctl: Run, fake_aws: FakeAws
 ) -> None:
-    first = statuses(deployed(cdcctl))
+    code, out, err = cdcctl("deploy", "--yes", "-o", "jsonl", *NO_SERVERS)
+    assert code == 0, err
+    lines = [json.loads(line) for line in out.splitlines()]
+    for line in lines:
+        jsonschema.validate(line, schema_of("deploy-event/v1"))
+    elapsed = [line["elapsed_seconds"] for line in lines]
+    assert elapsed == sorted(elapsed)
+    made = {line["resource"] for line in lines if line["status"] == "CREATE_COMPLETE"}
+    assert {"MskCluster", "AssetsBucket"} <= made
+    first = {line["step"]: line["status"] for line in lines if line["event"] == "step"}
     assert first["stack"] == "done"
     assert first["start dms"] == "done"
     assert first["start glue"] == "done"
     assert first["sync-catalog"] == "done"
+    # What CloudFormation cannot set is set as well.
+    (endpoint,) = (
+        each
+        for each in fake_aws.client("dms").describe_endpoints()["Endpoints"]
+        if each["EngineName"] == "kafka"
+    )
+    assert endpoint["KafkaSettings"]["UseLargeIntegerValue"] is True
+    assert endpoint["KafkaSettings"]["SaslMechanism"] == "scram-sha-512"
     began = time.monotonic()
     before = len(fake_aws.calls())
     again = deployed(cdcctl)
     assert not again["changed"], again
     assert time.monotonic() - began < 15
     operations = [operation for _, operation in fake_aws.calls()[before:]]
+    cloudformation = fake_aws.client("cloudformation")
+    held = cloudformation.list_change_sets(StackName="demo")["Summaries"]
+    assert [each["ExecutionStatus"] for each in held if each["Status"] == "FAILED"] == []
     for mutation in ("ExecuteChangeSet", "StartJobRun", "StartReplicationTask", "ModifyEndpoint"):
         assert mutation not in operations
 
@@ -127,17 +147,6 @@ def test_what_cloudformation_is_told() -> None:
     assert not StackOptions().of_change_set(is_new=True)
 
 
-def test_what_cloudformation_cannot_set_is_set(cdcctl: Run, fake_aws: FakeAws) -> None:
-    deployed(cdcctl)
-    (endpoint,) = (
-        each
-        for each in fake_aws.client("dms").describe_endpoints()["Endpoints"]
-        if each["EngineName"] == "kafka"
-    )
-    assert endpoint["KafkaSettings"]["UseLargeIntegerValue"] is True
-    assert endpoint["KafkaSettings"]["SaslMechanism"] == "scram-sha-512"
-
-
 def test_ended_early_it_says_how_to_come_back_and_the_next_run_goes_on(
     cdcctl: Run, fake_aws: FakeAws, tmp_path: Path
 ) -> None:
@@ -160,7 +169,7 @@ def test_ended_early_it_says_how_to_come_back_and_the_next_run_goes_on(
     assert statuses(deployed(cdcctl))["verify"] == "unchanged"
 
 
-def test_a_reviewed_plan_is_carried_out_once_and_as_it_is(
+def test_a_reviewed_plan_is_carried_out_once_as_it_is_and_gone_on_with(
     cdcctl: Run, fake_aws: FakeAws, tmp_path: Path, changed_config: str
 ) -> None:
     file = tmp_path / "plan.json"
@@ -186,15 +195,24 @@ def test_a_reviewed_plan_is_carried_out_once_and_as_it_is(
 
     before = len(fake_aws.calls())
     assert "no longer holds: config" in refused(file, "-c", changed_config)
-    for name in ("account", "change_set", "changes"):
+    for name, another in (("account", "another"), ("change_set", "another"), ("changes", [])):
         other = tmp_path / f"{name}.json"
-        other.write_text(json.dumps({**held, name: "another"}))
+        other.write_text(json.dumps({**held, name: another}))
         assert name.replace("_", " ") in refused(other)
 
+    fake_aws.speed(0.1)
+    code, _, err = cdcctl("deploy", "--yes", "--plan", str(file), "--wait-timeout", "1s")
+    assert code == ExitCode.TIMEOUT, err
+    assert "AWS010" in err
+    fake_aws.speed(0)
+    before = len(fake_aws.calls())
     code, out, err = cdcctl("deploy", "--yes", "--plan", str(file), "-o", "json")
     assert code == 0, err
-    assert statuses(json.loads(out)["data"])["stack"] == "done"
-    assert "bootstrap-db" not in statuses(json.loads(out)["data"])
+    assert "CREATE_IN_PROGRESS: attached to it" in err
+    assert ("cloudformation", "ExecuteChangeSet") not in fake_aws.calls()[before:]
+    rest = statuses(json.loads(out)["data"])
+    assert (rest["stack"], rest["start dms"], rest["start glue"]) == ("unchanged", "done", "done")
+    assert "bootstrap-db" not in rest
     (stack,) = fake_aws.client("cloudformation").describe_stacks(StackName="demo")["Stacks"]
     parameters = {each["ParameterKey"]: each["ParameterValue"] for each in stack["Parameters"]}
     assert parameters["AlertEmail"] == "ops@example.com"
@@ -203,8 +221,8 @@ def test_a_reviewed_plan_is_carried_out_once_and_as_it_is(
     )["Endpoints"]
     assert source["SslMode"] == "verify-full"
 
-    before = len(fake_aws.calls())
-    refused(file)
+    code, out, err = cdcctl("deploy", "--yes", "--plan", str(file), "-o", "json")
+    assert (code, json.loads(out)["data"]["changed"]) == (0, False), err
     code, _, err = cdcctl(*words)
     assert code == 0, err
     deployed(cdcctl, "-c", changed_config)
@@ -218,7 +236,13 @@ def test_a_reviewed_plan_is_carried_out_once_and_as_it_is(
         ("{}", (), "CFN034"),
         ("[", (), "CFN034"),
         (None, (), "CFN034"),
+        ("[" * 100_000, (), "CFN034"),
         ('{"schema": "cdcctl/plan-file/v1", "stack": "demo"}', (), "CFN034"),
+        (SOME_PLAN.replace('"steps": []', '"steps": 7'), (), "steps: 7 is not of type 'array'"),
+        (SOME_PLAN.replace('"steps": []', '"steps": ["nap"]'), (), "steps[0]: 'nap' is not one of"),
+        (SOME_PLAN.replace('"changes": []', '"changes": [null]'), (), "changes[0]: None is not"),
+        (SOME_PLAN.replace("{}", '{"Profile": []}'), (), "parameters.Profile: [] is not of type"),
+        (SOME_PLAN.replace("false", '"no"'), (), "allow_breaking: 'no' is not of type 'boolean'"),
         (SOME_PLAN, ("--tag", "team=fleet"), "USE036"),
         (SOME_PLAN, ("--no-start",), "USE036"),
     ],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -12,7 +13,7 @@ import pytest
 
 from cdcctl.errors import ExitCode
 from cdcctl.ui.output import schema_of
-from tests.fakeaws.fixture import FakeAws
+from tests.fakeaws.fixture import REGION, FakeAws
 
 pytestmark = pytest.mark.aws
 
@@ -68,6 +69,174 @@ def test_what_aws_answers_decides_the_exit_code(
     assert said in err
 
 
+def test_a_deploy_that_is_broken_off_anywhere_goes_on_and_does_nothing_twice(
+    cdcctl: Run, fake_aws: FakeAws
+) -> None:
+    denied, expired = {"code": "AccessDenied", "http": 403}, {"code": "ExpiredToken", "http": 403}
+    once = {"times": 1}
+    for faults, code, said in (
+        ([("s3", "PutObject", {**denied, "skip": 5})], ExitCode.CREDENTIALS, "AWS004"),
+        (
+            [("cloudformation", "CreateChangeSet", {**expired, "skip": 1})],
+            ExitCode.CREDENTIALS,
+            "AWS002",
+        ),
+        (
+            [
+                ("cloudformation", "ExecuteChangeSet", {"lose": True, **once}),
+                ("cloudformation", "DescribeStackEvents", {"drop": True, "skip": 1, **once}),
+                ("dms", "StartReplicationTask", expired),
+            ],
+            ExitCode.CREDENTIALS,
+            "AWS002",
+        ),
+        ([("glue", "StartJobRun", denied)], ExitCode.CREDENTIALS, "AWS004"),
+        (
+            [
+                ("glue", "StartJobRun", {"code": "ConcurrentRunsExceededException", **once}),
+                ("glue", "StartJobRun", {"lose": True, **once}),
+            ],
+            0,
+            "",
+        ),
+    ):
+        for service, operation, fault in faults:
+            fake_aws.fault(service=service, op=operation, **fault)
+        seen, _, err = cdcctl(*DEPLOY)
+        fake_aws.clear_faults()
+        assert seen == code, err
+        assert said in err
+        if code:
+            assert "why:" in err
+            assert "fix:" in err
+    code, out, err = cdcctl(*DEPLOY, "-o", "json")
+    assert (code, json.loads(out)["data"]["changed"]) == (0, False), err
+    assert len(fake_aws.client("glue").get_job_runs(JobName="demo-cdc")["JobRuns"]) == 1
+    locks = fake_aws.client("s3").list_objects_v2(
+        Bucket=f"demo-assets-{fake_aws.account}", Prefix="locks/"
+    )
+    assert locks["KeyCount"] == 0
+    # One lost answer each, and one start of DMS that was refused.
+    calls = [operation for _, operation in fake_aws.calls(only_cdcctl=True)]
+    assert calls.count("ExecuteChangeSet") == 3
+    assert calls.count("StartReplicationTask") == 2
+    events = fake_aws.client("cloudformation").get_paginator("describe_stack_events")
+    begun = [
+        each
+        for page in events.paginate(StackName="demo")
+        for each in page["StackEvents"]
+        if each["LogicalResourceId"] == "demo" and each["ResourceStatus"] == "CREATE_IN_PROGRESS"
+    ]
+    assert len(begun) == 1
+
+
+def test_another_run_of_the_job_is_left_alone(
+    on_one_stack: tuple[Run, FakeAws],
+) -> None:
+    cdcctl, fake_aws = on_one_stack
+    glue = fake_aws.client("glue")
+    (before,) = (run["Id"] for run in glue.get_job_runs(JobName="demo-cdc")["JobRuns"][:1])
+    code, out, err = cdcctl("start", "glue", "-o", "json")
+    assert code == 0, err
+    (step,) = json.loads(out)["data"]["steps"]
+    assert step == {"step": "start glue", "status": "unchanged", "detail": f"run {before} lives"}
+    assert glue.get_job_runs(JobName="demo-cdc")["JobRuns"][0]["Id"] == before
+
+
+def test_the_holder_of_data_is_made_anew_only_with_leave_after_somebody_elses_update(
+    cdcctl: Run, fake_aws: FakeAws
+) -> None:
+    deploy(cdcctl)
+    cloudformation = fake_aws.client("cloudformation")
+    body = cloudformation.get_template(StackName="demo")["TemplateBody"]
+    template = json.loads(body) if isinstance(body, str) else body
+    template["Resources"]["MskCluster"]["Properties"]["ClusterName"] = "another"
+    (stack,) = cloudformation.describe_stacks(StackName="demo")["Stacks"]
+    fake_aws.speed(0.1)
+    assets = f"demo-assets-{fake_aws.account}"
+    fake_aws.client("s3").put_object(Bucket=assets, Key="t.json", Body=json.dumps(template))
+    cloudformation.update_stack(
+        StackName="demo",
+        TemplateURL=f"https://{assets}.s3.{REGION}.amazonaws.com/t.json",
+        Capabilities=["CAPABILITY_IAM"],
+        Parameters=[
+            {"ParameterKey": each["ParameterKey"], "UsePreviousValue": True}
+            for each in stack["Parameters"]
+        ],
+    )
+    before = len(fake_aws.calls())
+    code, _, err = cdcctl(*DEPLOY)
+    assert code == ExitCode.CONFIRM, err
+    assert "UPDATE_IN_PROGRESS: attached to it" in err
+    assert "CFN030" in err
+    assert "--allow-replace MskCluster" in err
+    operations = [operation for _, operation in fake_aws.calls()[before:]]
+    assert "ExecuteChangeSet" not in operations
+    assert "DeleteChangeSet" in operations
+    fake_aws.speed(0)
+    kafka = fake_aws.client("kafka")
+    clusters = {each["ClusterName"]: each for each in kafka.list_clusters_v2()["ClusterInfoList"]}
+    kafka.delete_cluster(ClusterArn=clusters["demo"]["ClusterArn"])
+    code, _, err = cdcctl(*DEPLOY, "--allow-replace", "MskCluster")
+    assert code == 0, err
+    clusters = {each["ClusterName"]: each for each in kafka.list_clusters_v2()["ClusterInfoList"]}
+    # What held data is kept when another takes its place.
+    assert clusters.keys() == {"demo", "another"}
+
+    for name, fix in (
+        ("demo", "continue-update-rollback --stack-name demo "),
+        ("demo-bootstrap", "continue-update-rollback --stack-name demo-bootstrap "),
+    ):
+        fake_aws.cfnfail(**{f"status:{name}": {"reason": "UPDATE_ROLLBACK_FAILED", "times": 1}})
+        code, _, err = cdcctl(*DEPLOY)
+        assert code == ExitCode.FAILED, err
+        assert f"the stack {name} is UPDATE_ROLLBACK_FAILED" in err
+        assert fix in err
+    mended = {"reason": "UPDATE_ROLLBACK_COMPLETE", "times": 1}
+    fake_aws.cfnfail(**{"status:demo": mended, "status:demo-bootstrap": mended})
+    deploy(cdcctl)
+
+
+def test_what_a_lambda_meets_is_told_though_its_answer_is_a_200(
+    on_one_stack: tuple[Run, FakeAws],
+) -> None:
+    cdcctl, fake_aws = on_one_stack
+    fake_aws.fault(service="glue", op=".*Table.*", code="AccessDeniedException", message="not you")
+    try:
+        code, _, err = cdcctl("sync-catalog")
+    finally:
+        fake_aws.clear_faults()
+    assert code == ExitCode.FAILED, err
+    assert "the Lambda demo-athena-table-creator" in err
+    assert "not you" in err
+    assert "cdcctl logs lambda:demo-athena-table-creator" in err
+    assert cdcctl("sync-catalog")[0] == 0
+
+
+def test_topics_that_cannot_be_made_are_told(on_one_stack: tuple[Run, FakeAws]) -> None:
+    cdcctl, fake_aws = on_one_stack
+    refused = {"code": "AccessDeniedException", "message": "no key for this secret"}
+    fake_aws.fault(service="secretsmanager", op="GetSecretValue", **refused)
+    try:
+        code, _, err = cdcctl("deploy", "--yes", "--only", "topics")
+    finally:
+        fake_aws.clear_faults()
+    assert code == ExitCode.FAILED, err
+    assert "the Lambda demo-kafka-admin" in err
+    assert "no key for this secret" in err
+    assert "cdcctl logs lambda:demo-kafka-admin" in err
+
+
+def test_a_plan_that_cannot_be_written_leaves_no_stack_behind(
+    cdcctl: Run, fake_aws: FakeAws, tmp_path: Path
+) -> None:
+    code, _, err = cdcctl("plan", "--out", str(tmp_path / "none" / "plan.json"))
+    assert code == ExitCode.USAGE, err
+    assert "CFN036" in err
+    assert "No such file or directory" in err
+    assert cdcctl("status")[0] == ExitCode.NOT_FOUND
+
+
 def test_the_first_cause_of_a_rollback_is_told_with_its_line(
     cdcctl: Run, fake_aws: FakeAws
 ) -> None:
@@ -114,9 +283,9 @@ def test_a_source_that_dms_cannot_reach_is_told(cdcctl: Run, fake_aws: FakeAws) 
 
 
 def test_a_breaking_change_is_refused_before_anything(
-    cdcctl: Run, fake_aws: FakeAws, breaking_config: str
+    on_one_stack: tuple[Run, FakeAws], breaking_config: str
 ) -> None:
-    deploy(cdcctl)
+    cdcctl, fake_aws = on_one_stack
     before = len(fake_aws.calls())
     code, _, err = cdcctl(*DEPLOY, "-c", breaking_config)
     assert code == ExitCode.CONFIG

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +15,13 @@ import pytest
 
 from cdcctl.errors import ExitCode
 from cdcctl.ui.output import schema_of
+from tests.aws.leaks import (
+    passwords,
+    process_arguments,
+    stack_documents,
+    texts_of,
+    told_passwords,
+)
 from tests.fakeaws.fixture import FakeAws
 from tests.fakeaws.test_functions import archive
 from tests.unit import lake_builder
@@ -46,8 +56,48 @@ def fill(fake_aws: FakeAws, bucket: str, count: int = 3) -> None:
     s3.delete_object(Bucket=bucket, Key="some/0")
 
 
-def test_nothing_is_left_and_a_second_run_has_nothing_to_do(cdcctl: Run, fake_aws: FakeAws) -> None:
-    deploy(cdcctl)
+def test_nothing_is_left_no_password_is_told_and_a_second_run_has_nothing_to_do(
+    cdcctl: Run, fake_aws: FakeAws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    said = []
+    with process_arguments() as arguments:
+        for number, (words, expected) in enumerate(
+            (
+                (("deploy", "--yes", "--skip", "db,topics"), 0),
+                (("bootstrap-db",), ExitCode.FAILED),
+                (("status",), 0),
+                (("logs", "--since", "10m"), 0),
+            )
+        ):
+            log = tmp_path / "state" / f"{number}.jsonl"
+            log.parent.mkdir(exist_ok=True)
+            code, out, err = cdcctl("-vv", "--log-file", str(log), *words)
+            assert code == expected, err
+            said += [out, err]
+        held = passwords(fake_aws)
+        documents = stack_documents(fake_aws, "demo", "demo-bootstrap")
+        assets = fake_aws.client("s3").get_paginator("list_objects_v2")
+        keys = [
+            each["Key"]
+            for page in assets.paginate(Bucket=f"demo-assets-{fake_aws.account}")
+            for each in page["Contents"]
+        ]
+        texts = [
+            fake_aws.client("s3").get_object(Bucket=f"demo-assets-{fake_aws.account}", Key=key)
+            for key in keys
+            if key.endswith((".json", ".yaml", ".sql"))
+        ]
+        assert len(held) >= 3, held.keys()
+        surfaces = {
+            "output": "".join(said),
+            "log and state": texts_of(tmp_path / "state"),
+            "arguments": "".join(arguments),
+            "stacks": documents,
+            "assets": "".join(each["Body"].read().decode() for each in texts),
+        }
+        assert all(surfaces.values()), {place: len(text) for place, text in surfaces.items()}
+        assert told_passwords(held, surfaces) == []
     for kind in ("delta", "quarantine", "assets", "access-logs"):
         fill(fake_aws, f"demo-{kind}-{fake_aws.account}")
     # Network interfaces outlive the functions, and hold subnets and groups until they go.
@@ -174,8 +224,10 @@ def test_a_bucket_of_more_than_a_thousand_versions_is_emptied(
 
 
 @pytest.mark.parametrize("words", [("--confirm", "dem"), ("--no-input",)])
-def test_without_the_name_nothing_goes(words: tuple[str, ...], cdcctl: Run) -> None:
-    deploy(cdcctl)
+def test_without_the_name_nothing_goes(
+    words: tuple[str, ...], on_one_stack: tuple[Run, FakeAws]
+) -> None:
+    cdcctl, _ = on_one_stack
     code, _, err = cdcctl("teardown", *words)
     assert code == ExitCode.CONFIRM
     assert "TDN001" in err
@@ -196,26 +248,55 @@ def test_a_protected_stack_goes_only_when_that_is_said(cdcctl: Run, fake_aws: Fa
     assert removed(cdcctl, "--retain", "none", "--disable-protection")["left"] == []
 
 
-def test_a_deletion_that_fails_is_gone_on_with(cdcctl: Run, fake_aws: FakeAws) -> None:
+def test_a_deletion_that_fails_or_is_left_is_gone_on_with(cdcctl: Run, fake_aws: FakeAws) -> None:
     deploy(cdcctl)
     fake_aws.cfnfail(**{"delete:MskCluster": "the cluster is busy"})
     code, _, err = cdcctl("teardown", "--confirm", "demo", "--retain", "none")
     assert code == ExitCode.PARTIAL
     assert "MskCluster: the cluster is busy" in err
+    code, _, err = cdcctl("deploy", "--yes")
+    assert code == ExitCode.FAILED
+    assert "CFN022" in err
+    assert "cdcctl teardown --stack demo" in err
     fake_aws.cfnfail()
+    fake_aws.speed(0.15)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "cdcctl", "teardown", "--confirm", "demo", "--retain", "none"],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.startswith("deleting demo"):
+            break
+    process.send_signal(signal.SIGINT)
+    said = process.stderr.read()
+    assert process.wait(30) == ExitCode.INTERRUPTED, said
+    assert "cdcctl teardown --stack demo   does the rest" in said
+    code, _, err = cdcctl("deploy", "--yes")
+    assert code == ExitCode.FAILED, err
+    assert "DELETE_IN_PROGRESS: attached to it" in err
+    assert "CFN012" in err
+    fake_aws.speed(0)
     assert removed(cdcctl, "--retain", "none")["left"] == []
 
 
-def test_another_stack_with_a_longer_name_stays(cdcctl: Run, fake_aws: FakeAws) -> None:
+def test_another_stack_with_a_longer_name_stays_and_runs(cdcctl: Run, fake_aws: FakeAws) -> None:
+    longest = "demo-" + "a" * 33
+    assert len(longest) == 38
     deploy(cdcctl)
-    deploy(cdcctl, "demo-two")
+    deploy(cdcctl, longest)
     assert removed(cdcctl, "--retain", "none")["left"] == []
     left = buckets(fake_aws)
-    assert {f"demo-two-{kind}-{fake_aws.account}" for kind in ("delta", "assets")} <= left
-    assert not [name for name in left if not name.startswith("demo-two-")]
-    code, out, _ = cdcctl("teardown", "--stack", "demo-two", "--dry-run", "-o", "json")
+    assert {f"{longest}-{kind}-{fake_aws.account}" for kind in ("delta", "assets")} <= left
+    assert not [name for name in left if not name.startswith(f"{longest}-")]
+    code, out, _ = cdcctl("teardown", "--stack", longest, "--dry-run", "-o", "json")
     assert code == 0
-    assert json.loads(out)["data"]["inventory"]["stacks"] == ["demo-two", "demo-two-bootstrap"]
+    assert json.loads(out)["data"]["inventory"]["stacks"] == [longest, f"{longest}-bootstrap"]
+    code, out, err = cdcctl("start", "--stack", longest, "-o", "json")
+    assert code == 0, err
+    assert {each["status"] for each in json.loads(out)["data"]["steps"]} == {"unchanged"}
 
 
 @pytest.mark.slow

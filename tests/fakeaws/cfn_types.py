@@ -793,13 +793,25 @@ def _change_set(parameters: dict[str, Any]) -> Any:
 _ministack_change_set = cloudformation._ACTION_HANDLERS["CreateChangeSet"]
 
 
+def _described_stacks(parameters: dict[str, Any]) -> Any:
+    """Have a stack come into a state that a test has set; no call of AWS brings it there."""
+    name = helpers._p(parameters, "StackName")
+    status = failure(f"status:{name}")
+    if status:
+        cloudformation._stacks[name]["StackStatus"] = status
+    return _ministack_described(parameters)
+
+
+_ministack_described = cloudformation._ACTION_HANDLERS["DescribeStacks"]
+
+
 def _failing(kind: str, handler: Handler) -> Handler:
     """Let a type take its time and fail on demand, and turn a service's refusal into a reason."""
 
     def attempt(action: str, logical_id: str, work: Callable[[], Any]) -> Any:
         prefix = "" if action == "create" else f"{action}:"
         reason = failure(f"{prefix}{logical_id}", f"{prefix}{kind}")
-        if action == "create":
+        if action != "update":
             pass_minutes(MINUTES.get(kind, 0))
         if reason:
             raise ValueError(reason)
@@ -875,6 +887,7 @@ def install() -> None:
         if name.startswith("ministack.") and hasattr(module, "_evaluate_conditions"):
             module._evaluate_conditions = _evaluated_conditions  # type: ignore[attr-defined]
     cloudformation._ACTION_HANDLERS["CreateChangeSet"] = _change_set
+    cloudformation._ACTION_HANDLERS["DescribeStacks"] = _described_stacks
     helpers._resolve_document = _resolved_document
     rds._instance_xml = _database_xml
     ec2._ACTION_MAP["DescribeNetworkInterfaces"] = _described_interfaces

@@ -41,6 +41,8 @@ class Fault:
     skip: int = 0
     delay: float = 0.0
     drop: bool = False
+    lose: bool = False
+    """The call is carried out, and its answer is lost."""
 
     def takes(self, call: Call, account: str) -> bool:
         """Tell whether the fault is meant for this call; skipped ones are counted off."""
@@ -85,7 +87,9 @@ class Door:
             await self.app(scope, receive, send)
             return
         await asyncio.sleep(fault.delay)
-        if fault.drop:
+        if fault.lose:
+            await self.app(scope, receive, _nowhere)
+        if fault.drop or fault.lose:
             _drop_connection(scope)
         elif fault.code is None:
             await self.app(scope, receive, send)
@@ -157,6 +161,10 @@ async def _whole_body(receive: Receive) -> bytes:
         body += message.get("body", b"")
         if not message.get("more_body"):
             return body
+
+
+async def _nowhere(message: dict[str, Any]) -> None:
+    """Take an answer that nobody receives."""
 
 
 def _replayed(body: bytes, receive: Receive) -> Receive:

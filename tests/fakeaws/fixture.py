@@ -111,8 +111,8 @@ class FakeAws:
     def fault(self, **fault: Any) -> None:
         """Have the calls that match answered by a fault.
 
-        `service`, `op` (a pattern) and `skip` choose them; `code`, `http`, `message`, `drop` and
-        `delay` say what happens, `times` how often.
+        `service`, `op` (a pattern) and `skip` choose them; `code`, `http`, `message`, `drop`,
+        `lose` and `delay` say what happens, `times` how often.
         """
         self.server.control("fault", account=self.account, **fault)
 
@@ -123,7 +123,8 @@ class FakeAws:
     def cfnfail(self, **reasons: Any) -> None:
         """Have resources fail.
 
-        By logical id, type, `update:Id`, `delete:Id`, or the fake's own names.
+        By logical id, type, `update:Id`, `delete:Id`, or the fake's own names; `status:STACK`
+        puts a stack into a state.
         """
         self.server.control("cfnfail", account=self.account, **reasons)
 
