@@ -19,6 +19,8 @@ _EXPIRED = {
     "SignatureDoesNotMatch",
     "InvalidAccessKeyId",
     "AuthFailure",
+    # S3 answers HEAD without a body; a token that has expired is a 400 then.
+    "400",
 }
 _DENIED = {
     "AccessDenied",

@@ -37,8 +37,8 @@ class Target:
         return StackNames(self.stack, self.aws.account)
 
 
-def open_target(choice: TargetChoice, read_seconds: float = 60.0) -> Target:
-    """Open the session; an answer may take `read_seconds`.
+def open_target(choice: TargetChoice, *, read_seconds: float = 60.0) -> Target:
+    """Open the session; an answer is awaited for so many seconds.
 
     Raises when no stack is named, its name cannot be one, or the account is not the expected one.
     """

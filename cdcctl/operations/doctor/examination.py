@@ -55,7 +55,7 @@ def examine_account(choice: TargetChoice, config: Path, values: Mapping[str, str
     from cdcctl.operations.doctor import account, replication, source
 
     loaded = load_config(config)
-    target = open_target(choice, BUDGET_SECONDS)
+    target = open_target(choice, read_seconds=BUDGET_SECONDS)
     # Without credentials that AWS takes there is nothing to look at: this raises.
     _ = target.aws.account
     return carry_out(
