@@ -12,10 +12,7 @@ from typing import TYPE_CHECKING, Any
 from cdcctl.compile.artefacts import CompiledFile
 from cdcctl.errors import CdcctlError, ExitCode
 from cdcctl.local.fleet import TABLES, Change, Fleet, FleetCounts, FleetPlan, write_fleet
-from cdcctl.local.layout import StackDirectory
-from cdcctl.local.postgres import PostgresServer
 from cdcctl.operations.compiled_upload import ask
-from cdcctl.operations.local_stack import stack_status
 from cdcctl.operations.target import Target
 
 if TYPE_CHECKING:
@@ -37,6 +34,10 @@ class SeedReport:
 def seed_local(directory: Path | None, plan: FleetPlan, progress: Progress) -> SeedReport:
     """Write fleet data into the PostgreSQL of the stack that is up."""
     import psycopg2
+
+    from cdcctl.local.layout import StackDirectory
+    from cdcctl.local.postgres import PostgresServer
+    from cdcctl.operations.local_stack import stack_status
 
     status = stack_status(directory)
     if not status.is_up or not status.postgres:

@@ -23,12 +23,14 @@ from cdcctl.operations.target import TargetChoice, open_target
 
 def examine_machine(local_folder: Path) -> DoctorReport:
     """Check this machine for the local stack, and the stack's source when it is up."""
+    probes = list(machine.probes(local_folder))
+    if not local_folder.exists() or machine.missing_packages():
+        return carry_out(probes)
     from cdcctl.operations.doctor import source
     from cdcctl.operations.local_stack import stack_status
 
-    probes = list(machine.probes(local_folder))
-    stack = stack_status(local_folder) if local_folder.exists() else None
-    if stack is not None and stack.is_up:
+    stack = stack_status(local_folder)
+    if stack.is_up:
         pipeline = load_config(Path(stack.config)).pipeline
         port = int(stack.postgres["port"])
         probes.append(
