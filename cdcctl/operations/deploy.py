@@ -271,7 +271,7 @@ def _is_carried_out(plan: ReviewedPlan, target: Target) -> bool:
         and state.status in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
         and state.parameters.get("CodeHash") == plan.code
         and state.parameters.get("ConfigHash") == plan.config
-        and cfn.is_executed(target.aws, plan.change_set, plan.stack_id)
+        and cfn.is_executed(target.aws, plan.change_set, state.id)
     )
 
 
