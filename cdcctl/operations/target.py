@@ -37,8 +37,8 @@ class Target:
         return StackNames(self.stack, self.aws.account)
 
 
-def open_target(choice: TargetChoice, **session: float) -> Target:
-    """Open the session; `session` is its patience in seconds.
+def open_target(choice: TargetChoice, read_seconds: float | None = None) -> Target:
+    """Open the session; `read_seconds` is how long an answer may take, if not the usual time.
 
     Raises when no stack is named, its name cannot be one, or the account is not the expected one.
     """
@@ -60,7 +60,9 @@ def open_target(choice: TargetChoice, **session: float) -> Target:
         )
     from cdcctl.aws.session import Aws
 
-    target = Target(choice.stack, Aws(choice.region, choice.profile, **session))
+    place = (choice.region, choice.profile)
+    aws = Aws(*place) if read_seconds is None else Aws(*place, read_seconds=read_seconds)
+    target = Target(choice.stack, aws)
     if choice.expected_account and target.aws.account != choice.expected_account:
         raise CdcctlError(
             "AWS009",
