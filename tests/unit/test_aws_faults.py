@@ -52,6 +52,7 @@ LATER = (
 # have packaged by then.
 FIRST = ("doctor", "plan", "deploy --yes")
 FIRST_BYTE_SECONDS = 0.9
+DEFAULTS = Aws.__init__.__kwdefaults__ or {}
 PACKAGING = ("plan",)
 FAULTS: dict[str, tuple[dict[str, Any], ExitCode, str]] = {
     "throttling": ({"code": "ThrottlingException"}, ExitCode.FAILED, "AWS006"),
@@ -74,7 +75,7 @@ def faulty(server: FaultyAws, monkeypatch: pytest.MonkeyPatch) -> FaultyAws:
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
     # What botocore does by itself, again and again, is not what is tested here.
-    monkeypatch.setitem(Aws.__init__.__kwdefaults__, "max_attempts", 1)
+    monkeypatch.setitem(DEFAULTS, "max_attempts", 1)
     return server
 
 
@@ -98,7 +99,7 @@ def test_a_fault_is_told(
 ) -> None:
     arguments, code, error = FAULTS[fault]
     if fault == "silent":
-        monkeypatch.setitem(Aws.__init__.__kwdefaults__, "read_seconds", 0.1)
+        monkeypatch.setitem(DEFAULTS, "read_seconds", 0.1)
     faulty.fails(**arguments)
     faulty.knows_caller = knows_caller
     seen = app.run(line.split())

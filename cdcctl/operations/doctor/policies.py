@@ -106,7 +106,7 @@ READ = (
         "ReadEncrypted",
         "kms:Decrypt",
         ("arn:{partition}:kms:{place}:key/*",),
-        {"StringEquals": {"kms:ViaService": "s3.{region}.amazonaws.com"}},
+        {"StringEquals": {"kms:ViaService": "s3.{region}.{domain}"}},
     ),
     Grant("ReadDmsRole", "iam:GetRole iam:ListAttachedRolePolicies", (_DMS_ROLE,)),
     Grant(
@@ -459,6 +459,7 @@ def _statement(grant: Grant, names: StackNames, region: str) -> dict[str, Any]:
         "partition": _partition(region),
         "place": f"{region}:{names.account}",
         "region": region,
+        "domain": f"amazonaws.com{'.cn' if region.startswith('cn-') else ''}",
         "account": names.account,
         "stack": names.stack,
         "database": names.glue_database,
