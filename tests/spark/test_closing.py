@@ -96,12 +96,13 @@ def reopened(lake: SmallLake) -> None:
     lake.take(2, [change("insert", 5, 20, name="Eva", age=6), change("insert", 6, 20, name="F")])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("point", "meanwhile"),
     [
-        pytest.param("after-record", lambda lake: None, marks=pytest.mark.slow),
+        ("after-record", lambda lake: None),
         ("after-record", reopened),
-        pytest.param("after-ledger", reopened, marks=pytest.mark.slow),
+        ("after-ledger", reopened),
     ],
 )
 def test_a_closing_that_failed_is_finished(
