@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 VERSION = "0.1.0"
 INTERRUPTED = 130
+ORIGINS = "origins"
+"""Among a command's defaults: where each of them was read."""
 _SUMMARY_COLUMN = 34
 
 
@@ -306,9 +308,13 @@ def _defaults(invocation: Invocation) -> dict[str, Any]:
     """Give the defaults of cdcctl.toml to every command and subcommand."""
     from pathlib import Path
 
-    from cdcctl.operations.tool_config import tool_defaults
+    from cdcctl.operations.tool_config import placed_defaults
 
-    values = tool_defaults(Path.cwd(), invocation.environment)
+    found = placed_defaults(Path.cwd(), invocation.environment)
+    values = {
+        ORIGINS: {name: default.place for name, default in found.items()},
+        **{name: default.value for name, default in found.items()},
+    }
     return {
         entry.name: {**values, **dict.fromkeys(entry.subcommands, values)} for entry in COMMANDS
     }

@@ -206,9 +206,8 @@ class TableMonitor:
 
     @property
     def _logs(self) -> str:
-        if self._origin.stack is None:
-            return "cdcctl local status   names the log of the job"
-        return f"cdcctl logs glue --table {self._table.name} {self._origin.option}"
+        part = "job" if self._origin.stack is None else "glue"
+        return f"cdcctl logs {part} --table {self._table.name} {self._origin.option}"
 
     def _note(self, **values: object) -> None:
         self._state.change(self._table.name, problems=self._alerts.standing, **values)

@@ -1,4 +1,4 @@
-"""Does what an operator asked for: releases from quarantine, discards, rebuilds.
+"""Does what an operator asked for: releases from quarantine, discards, rebuilds, closings.
 
 A release is a batch like any other, under the application id of its request: its rows are open
 rows of quarantine, taken from one version of that table, and each keeps its place at the source.
@@ -15,6 +15,7 @@ from functools import reduce
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from glue_job.closing import close_missing
 from glue_job.contract.lake import RELEASES
 from glue_job.contract.model import Table, Transform
 from glue_job.errors import JobError
@@ -36,7 +37,7 @@ def answer(job: TableJob, request: Request) -> Answer:
     Raises:
         JobError: it cannot be done; nothing was written, or the rest is done when asked again.
     """
-    doing = {"replay": _replay, "discard": _discard, "rebuild": _rebuild}
+    doing = {"replay": _replay, "discard": _discard, "rebuild": _rebuild, "close": close_missing}
     return doing[request.kind](job, request)
 
 

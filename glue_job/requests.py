@@ -13,7 +13,7 @@ from typing import Any
 
 from glue_job.errors import JobError
 
-KINDS = ("replay", "discard", "rebuild")
+KINDS = ("replay", "discard", "rebuild", "close")
 ANSWER = ".answer.json"
 STOP = "stop"
 """The file beside the requests that names the run which is to end after its batches."""
@@ -34,6 +34,17 @@ class Selection:
 
 
 @dataclass(frozen=True)
+class Load:
+    """A load of a whole table at the source; keys that it has not brought are to be closed."""
+
+    began: datetime
+    rows: int
+    """How many it read."""
+    most_share: float = 0.1
+    """So large a share of the current rows may be closed."""
+
+
+@dataclass(frozen=True)
 class Request:
     """One thing to do; its id gives the writes their place, so that each is done once."""
 
@@ -47,6 +58,7 @@ class Request:
     patch: Mapping[str, str | None] = field(default_factory=dict)
     """Fields of the message to replace before it is read: the text of a JSON scalar, or null."""
     dry_run: bool = False
+    load: Load | None = None
 
     def as_json(self) -> str:
         """Spell the request for the folder."""
@@ -57,7 +69,7 @@ class Request:
         """Read a request; JobError REQ001 when it is none."""
         try:
             held = json.loads(text)
-            chosen = held.pop("selection")
+            chosen, load = held.pop("selection"), held.pop("load", None)
             request = cls(
                 **{**held, "requested_at": datetime.fromisoformat(held["requested_at"])},
                 selection=Selection(
@@ -66,6 +78,7 @@ class Request:
                     coordinates=tuple(_coordinates(place) for place in chosen["coordinates"]),
                     most=chosen["most"],
                 ),
+                load=load and Load(**{**load, "began": datetime.fromisoformat(load["began"])}),
             )
         except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
             raise _unreadable(name, str(error)) from error

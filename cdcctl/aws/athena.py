@@ -17,6 +17,8 @@ class Execution:
     id: str
     state: str
     reason: str = ""
+    scanned_bytes: int | None = None
+    """What is paid for."""
 
 
 def start_query(aws: Aws, sql: str, database: str, results: str) -> str:
@@ -25,6 +27,7 @@ def start_query(aws: Aws, sql: str, database: str, results: str) -> str:
         "athena",
         "start_query_execution",
         QueryString=sql,
+        WorkGroup="primary",
         QueryExecutionContext={"Database": database},
         ResultConfiguration={"OutputLocation": results},
     )
@@ -33,9 +36,14 @@ def start_query(aws: Aws, sql: str, database: str, results: str) -> str:
 
 def read_execution(aws: Aws, query_id: str) -> Execution:
     """Ask how far a query is."""
-    status = aws.call("athena", "get_query_execution", QueryExecutionId=query_id)
-    held = status["QueryExecution"]["Status"]
-    return Execution(query_id, str(held["State"]), str(held.get("StateChangeReason", "")))
+    asked = aws.call("athena", "get_query_execution", QueryExecutionId=query_id)["QueryExecution"]
+    held = asked["Status"]
+    return Execution(
+        query_id,
+        str(held["State"]),
+        str(held.get("StateChangeReason", "")),
+        asked.get("Statistics", {}).get("DataScannedInBytes"),
+    )
 
 
 def stop_query(aws: Aws, query_id: str) -> None:

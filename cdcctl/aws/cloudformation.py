@@ -127,7 +127,7 @@ def create_change_set(
 def find_change_set(aws: Aws, change_set: str, stack_id: str) -> ChangeSet | None:
     """Give a change set that can still be carried out; None when it is gone or obsolete."""
     try:
-        seen = aws.call("cloudformation", "describe_change_set", ChangeSetName=change_set)
+        seen = aws.call("cloudformation", "describe_change_set", **_place(change_set, stack_id))
     except AwsError as error:
         if _is_gone(error):
             return None
@@ -137,10 +137,10 @@ def find_change_set(aws: Aws, change_set: str, stack_id: str) -> ChangeSet | Non
     return _ready(aws, change_set, stack_id)
 
 
-def is_executed(aws: Aws, change_set: str) -> bool:
+def is_executed(aws: Aws, change_set: str, stack_id: str) -> bool:
     """Tell whether AWS has begun to carry a change set out, or has done it."""
     try:
-        seen = aws.call("cloudformation", "describe_change_set", ChangeSetName=change_set)
+        seen = aws.call("cloudformation", "describe_change_set", **_place(change_set, stack_id))
     except AwsError as error:
         if _is_gone(error):
             return False
@@ -157,10 +157,12 @@ def _is_gone(error: AwsError) -> bool:
 def _ready(aws: Aws, change_set: str, stack_id: str) -> ChangeSet:
     ends_at = time.monotonic() + 300
     while True:
-        seen = aws.call("cloudformation", "describe_change_set", ChangeSetName=change_set)
+        seen = aws.call("cloudformation", "describe_change_set", **_place(change_set, stack_id))
         status, reason = seen["Status"], seen.get("StatusReason", "")
         if status == "CREATE_COMPLETE":
-            return ChangeSet(change_set, stack_id, tuple(_changes(aws, change_set)))
+            return ChangeSet(
+                change_set, stack_id, tuple(_changes(aws, _place(change_set, stack_id)))
+            )
         if status == "FAILED":
             if any(text in reason for text in _NOTHING):
                 return ChangeSet(change_set, stack_id, (), is_empty=True)
@@ -184,8 +186,13 @@ def _ready(aws: Aws, change_set: str, stack_id: str) -> ChangeSet:
         time.sleep(0.2)
 
 
-def _changes(aws: Aws, change_set: str) -> Iterator[Change]:
-    listed = aws.pages("cloudformation", "describe_change_set", "Changes", ChangeSetName=change_set)
+def _place(change_set: str, stack_id: str) -> dict[str, str]:
+    """Name a change set with its stack, which IAM narrows the right to."""
+    return {"ChangeSetName": change_set, "StackName": stack_id}
+
+
+def _changes(aws: Aws, place: Mapping[str, str]) -> Iterator[Change]:
+    listed = aws.pages("cloudformation", "describe_change_set", "Changes", **place)
     for each in listed:
         change = each.get("ResourceChange", {})
         yield Change(
@@ -198,21 +205,21 @@ def _changes(aws: Aws, change_set: str) -> Iterator[Change]:
 
 def execute_change_set(aws: Aws, change_set: ChangeSet) -> None:
     """Begin to carry out a change set, once: when an answer is lost, the SDK asks again."""
+    place = _place(change_set.id, change_set.stack_id)
+    token = change_set.id.rsplit("/", 1)[-1]
     try:
-        aws.call(
-            "cloudformation",
-            "execute_change_set",
-            ChangeSetName=change_set.id,
-            ClientRequestToken=change_set.id.rsplit("/", 1)[-1],
-        )
+        aws.call("cloudformation", "execute_change_set", **place, ClientRequestToken=token)
     except AwsError as error:
-        if error.aws_code != "InvalidChangeSetStatus" or not is_executed(aws, change_set.id):
+        if error.aws_code != "InvalidChangeSetStatus" or not is_executed(
+            aws, change_set.id, change_set.stack_id
+        ):
             raise
 
 
 def delete_change_set(aws: Aws, change_set: ChangeSet) -> None:
     """Remove a change set that is not carried out."""
-    aws.call("cloudformation", "delete_change_set", ChangeSetName=change_set.id)
+    place = _place(change_set.id, change_set.stack_id)
+    aws.call("cloudformation", "delete_change_set", **place)
 
 
 def delete_stack(aws: Aws, stack: str, **options: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from cdcctl.aws.errors import AwsError
@@ -116,15 +117,50 @@ def reload_tables(aws: Aws, task: Task, schema: str, tables: list[str]) -> None:
     )
 
 
-def kafka_settings(aws: Aws, endpoint: str) -> Mapping[str, Any]:
-    """Give the settings of a Kafka endpoint."""
+@dataclass(frozen=True)
+class TableLoad:
+    """The newest load of a table."""
+
+    state: str
+    began: datetime | None
+    rows: int
+    failed_rows: int
+
+    @property
+    def is_complete(self) -> bool:
+        """Tell whether every row was loaded."""
+        return self.state == "Table completed" and not self.failed_rows
+
+
+def table_loads(aws: Aws, task: Task, schema: str) -> dict[str, TableLoad]:
+    """Give the newest load of each table of a schema."""
+    listed = aws.pages(
+        "dms",
+        "describe_table_statistics",
+        "TableStatistics",
+        ReplicationTaskArn=task.arn,
+        Filters=[{"Name": "schema-name", "Values": [schema]}],
+    )
+    return {
+        each["TableName"]: TableLoad(
+            each.get("TableState", ""),
+            each.get("FullLoadStartTime"),
+            int(each.get("FullLoadRows", 0)),
+            int(each.get("FullLoadErrorRows", 0)),
+        )
+        for each in listed
+    }
+
+
+def endpoint_settings(aws: Aws, endpoint: str, kind: str) -> Mapping[str, Any]:
+    """Give an endpoint's settings: `kind` is KafkaSettings or PostgreSQLSettings."""
     (found,) = aws.pages(
         "dms",
         "describe_endpoints",
         "Endpoints",
         Filters=[{"Name": "endpoint-arn", "Values": [endpoint]}],
     )
-    held: Mapping[str, Any] = found.get("KafkaSettings") or {}
+    held: Mapping[str, Any] = found.get(kind) or {}
     return held
 
 

@@ -19,6 +19,8 @@ _EXPIRED = {
     "SignatureDoesNotMatch",
     "InvalidAccessKeyId",
     "AuthFailure",
+    # S3 answers HEAD without a body; a token that has expired is a 400 then.
+    "400",
 }
 _DENIED = {
     "AccessDenied",
@@ -62,6 +64,8 @@ class AwsError(CdcctlError):
     operation: str = ""
     is_transient: bool = False
     """Whether the same call may succeed a little later."""
+    action: str = ""
+    """What IAM would have to allow."""
 
 
 def translated(error: Exception, service: str, operation: str) -> AwsError:
@@ -149,9 +153,11 @@ def _refused(error: Any, service: str, operation: str) -> AwsError:
             **details,
         )
     if aws_code in _DENIED:
+        action = iam_action(service, error.operation_name)
         return AwsError(
             "AWS004",
-            f"permission {service}:{_action(operation)} is missing",
+            f"permission {action} is missing",
+            action=action,
             fix=hint_for(said) or "cdcctl doctor --policy deployer   prints the policy it needs",
             exit_code=ExitCode.CREDENTIALS,
             **details,
@@ -172,5 +178,23 @@ def _refused(error: Any, service: str, operation: str) -> AwsError:
     )
 
 
-def _action(operation: str) -> str:
-    return "".join(part.capitalize() for part in operation.split("_"))
+_ACTIONS = {
+    "s3:DeleteObjects": "s3:DeleteObjectVersion",
+    "s3:HeadBucket": "s3:ListBucket",
+    "s3:HeadObject": "s3:GetObject",
+    "s3:ListBuckets": "s3:ListAllMyBuckets",
+    "s3:ListMultipartUploads": "s3:ListBucketMultipartUploads",
+    "s3:ListObjectVersions": "s3:ListBucketVersions",
+    "s3:ListObjectsV2": "s3:ListBucket",
+    "lambda:Invoke": "lambda:InvokeFunction",
+}
+_PREFIXES = {"service-quotas": "servicequotas"}
+
+
+def iam_action(service: str, operation: str) -> str:
+    """Give the action that IAM asks for when an operation of the API, by its own name, is called.
+
+    Both are the same but for a few (service authorization reference).
+    """
+    action = f"{_PREFIXES.get(service, service)}:{operation}"
+    return _ACTIONS.get(action, action)

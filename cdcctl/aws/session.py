@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections.abc import Iterator
 from functools import cached_property
@@ -39,7 +40,9 @@ class Aws:
         self._clients: dict[str, Any] = {}
         self._lock = threading.Lock()
         try:
-            self._session = boto3.Session(region_name=region, profile_name=profile)
+            # boto3 reads AWS_DEFAULT_REGION alone; the other SDKs and the AWS CLI read this first.
+            chosen = region or os.environ.get("AWS_REGION")
+            self._session = boto3.Session(region_name=chosen, profile_name=profile)
         except (BotoCoreError, ClientError) as error:
             raise translated(error, "sts", "session") from error
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -30,10 +31,22 @@ def _request(
     param: Annotated[
         list[str] | None,
         typer.Option(
-            "--param", metavar="K=V", help="Profile, AlertEmail or AvailabilityZones; repeatable."
+            "--param",
+            metavar="K=V",
+            help="Profile, AlertEmail, AvailabilityZones or DatabaseCa; repeatable.",
         ),
     ] = None,
     email: Annotated[str | None, typer.Option("--email", help="Who is told of alarms.")] = None,
+    rds_ca: Annotated[
+        Path | None,
+        typer.Option(
+            "--rds-ca",
+            metavar="FILE",
+            dir_okay=False,
+            exists=True,
+            help="RDS's certificates for the region (PEM): the source's own is verified with them.",
+        ),
+    ] = None,
     only: Annotated[
         str | None,
         typer.Option("--only", metavar="STEPS", help="infra,code,db,topics,catalog,start."),
@@ -75,10 +88,13 @@ def _request(
     from cdcctl.operations.deploy import DeployRequest
     from cdcctl.operations.infrastructure import StackOptions
     from cdcctl.operations.plan_file import STEPS
+    from cdcctl.operations.rds_certificates import root_certificate
 
     parameters = dict(_pair(text) for text in param or ())
     if email is not None:
         parameters["AlertEmail"] = email
+    if rds_ca is not None:
+        parameters["DatabaseCa"] = root_certificate(rds_ca)
     wanted = _steps(only, "--only", STEPS) or STEPS
     left = (*_steps(skip, "--skip", STEPS), *(() if start else ("start",)))
     return DeployRequest(

@@ -70,7 +70,9 @@ def verify(
     from cdcctl.ui import verify as view
 
     report = verify_history(VerifyRequest(where, table, limit))
-    output.write(view.verify_document(report), output_format, lambda: view.show_verify(report))
+    output.write(
+        view.verify_document(report), output_format, lambda: view.show_verify(report, where.options)
+    )
     if report.broken:
         raise typer.Exit(ExitCode.UNHEALTHY)
 

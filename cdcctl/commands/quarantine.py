@@ -86,7 +86,9 @@ def show(
     output.write(
         view.rows_document(report),
         output_format,
-        lambda: view.show_rows(report, all_columns=all_columns, now=datetime.now(UTC)),
+        lambda: view.show_rows(
+            report, all_columns=all_columns, now=datetime.now(UTC), options=where.options
+        ),
     )
 
 

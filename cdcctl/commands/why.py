@@ -43,4 +43,6 @@ def why(
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--at") from None
     report = explain(WhyRequest(where, table, key, asked, reveal))
-    output.write(view.why_document(report), output_format, lambda: view.show_why(report))
+    output.write(
+        view.why_document(report), output_format, lambda: view.show_why(report, where.options)
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+MAX_BUCKET_NAME = 63
 MAX_STACK_NAME = 38
 """A bucket's name has 63 characters at most, and `-access-logs-` and the account take 25."""
 _STACK_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
@@ -53,6 +54,16 @@ class StackNames:
     def access_logs_bucket(self) -> str:
         """Name the bucket of S3's server access logs."""
         return f"{self.stack}-access-logs-{self.account}"
+
+    @property
+    def buckets(self) -> tuple[str, ...]:
+        """Name all buckets."""
+        return (
+            self.assets_bucket,
+            self.delta_bucket,
+            self.quarantine_bucket,
+            self.access_logs_bucket,
+        )
 
     @property
     def glue_job(self) -> str:
@@ -113,3 +124,14 @@ class StackNames:
     def dms_secret(self) -> str:
         """Name the secret of DMS's Kafka user."""
         return f"AmazonMSK_{self.stack}_dms_scram"
+
+    @property
+    def dms_source_secret(self) -> str:
+        """Name the secret of DMS's user at the source."""
+        return f"{self.stack}-dms-source"
+
+    @property
+    def glue_log_groups(self) -> tuple[str, ...]:
+        """Give what the log groups of the job begin with; Glue names them by its security."""
+        security = f"{self.stack}-security"
+        return (f"/aws-glue/jobs/{security}-role/", f"/aws-glue/jobs/logs-v2-{security}")

@@ -153,6 +153,10 @@ class Broker:
             "sasl.enabled.mechanisms": "SCRAM-SHA-512",
             "sasl.mechanism.inter.broker.protocol": "SCRAM-SHA-512",
             "listener.name.client.scram-sha-512.sasl.jaas.config": login,
+            # As MSK has it: a topic with rights is closed to all others, what has none is open.
+            "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+            "allow.everyone.if.no.acl.found": "true",
+            "super.users": f"User:{self.username}",
             # A broker that was killed is let in again when its old session is over.
             "broker.session.timeout.ms": 2_000,
             "broker.heartbeat.interval.ms": 500,

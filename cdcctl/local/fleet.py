@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -70,162 +70,125 @@ class FleetCounts:
         return self.inserted.total() + self.updated.total() + self.deleted.total()
 
 
-class Fleet:
-    """Writes fleet data into a source database until the plan is fulfilled."""
+@dataclass(frozen=True)
+class Change:
+    """One row to insert, to update or to delete; the key is that of a row that is there."""
 
-    def __init__(self, connect: Callable[[], Connection], plan: FleetPlan) -> None:
-        self._connect = connect
+    operation: str
+    table: str
+    key: int | None = None
+    values: Row = field(default_factory=dict)
+
+
+class Fleet:
+    """Makes fleet data, transaction by transaction, after the keys that a source has."""
+
+    def __init__(self, plan: FleetPlan) -> None:
+        self.counts = FleetCounts()
         self._plan = plan
         self._random = random.Random(plan.seed)
-        self._counts = FleetCounts()
         self._live: dict[str, list[int]] = {}
         self._next: dict[str, int] = {}
         self._gone: dict[str, list[int]] = {table: [] for table in TABLES}
         self._refused: set[tuple[str, int]] = set()
         self._tick = 0
 
-    def write(
-        self,
-        advance: Callable[[int, int], None] = lambda done, total: None,
-        is_stopped: Callable[[], bool] = lambda: False,
-    ) -> FleetCounts:
-        """Write transactions; `advance` is told the rows done and wanted.
+    @property
+    def is_done(self) -> bool:
+        """Tell whether the plan is fulfilled."""
+        return self.counts.rows >= self._plan.rows
 
-        A server that goes away is waited for; the transaction it interrupted is forgotten.
-        """
-        import psycopg2
-
-        lost_at: float | None = None
-        while True:
-            try:
-                with closing(self._connect()) as connection:
-                    self._look(connection)
-                    lost_at = None
-                    self._write(connection, advance, is_stopped)
-                    return self._counts
-            except (psycopg2.OperationalError, psycopg2.InterfaceError):
-                lost_at = lost_at or time.monotonic()
-                if is_stopped() or time.monotonic() - lost_at > PATIENCE_SECONDS:
-                    raise
-                time.sleep(0.5)
-
-    def _write(
-        self,
-        connection: Connection,
-        advance: Callable[[int, int], None],
-        is_stopped: Callable[[], bool],
-    ) -> None:
-        began, before = time.monotonic(), self._counts.rows
-        while self._counts.rows < self._plan.rows and not is_stopped():
-            kept = deepcopy(self._counts)
-            try:
-                with connection, connection.cursor() as cursor:
-                    self._transaction(cursor)
-            except BaseException:
-                self._counts = kept
-                raise
-            self._counts.transactions += 1
-            advance(min(self._counts.rows, self._plan.rows), self._plan.rows)
-            if self._plan.rate > 0:
-                due = began + (self._counts.rows - before) / self._plan.rate
-                ahead = due - time.monotonic()
-                while ahead > 0 and not is_stopped():
-                    time.sleep(min(ahead, 0.2))
-                    ahead -= 0.2
-
-    def _look(self, connection: Connection) -> None:
-        """Learn which keys there are, so that a second run goes on after the first."""
-        with connection, connection.cursor() as cursor:
-            for table in TABLES:
-                cursor.execute(f"SELECT id FROM {self._name(table)} ORDER BY id")
-                self._live[table] = [key for (key,) in cursor.fetchall()]
-                self._next[table] = max(self._live[table], default=0) + 1
-                self._gone[table] = [k for k in self._gone[table] if k not in self._live[table]]
+    def learn(self, keys: Mapping[str, list[int]]) -> None:
+        """Take over which keys there are, so that a second run goes on after the first."""
+        for table in TABLES:
+            self._live[table] = list(keys[table])
+            self._next[table] = max(self._live[table], default=0) + 1
+            self._gone[table] = [k for k in self._gone[table] if k not in self._live[table]]
         self._tick = sum(self._next.values())
 
-    def _transaction(self, cursor: Cursor) -> None:
+    def transaction(self) -> list[Change]:
+        """Make the next transaction; it counts as written."""
+        changes = list(self._changes())
+        self.counts.transactions += 1
+        return changes
+
+    def _changes(self) -> Iterator[Change]:
         if len(self._live["vehicles"]) < VEHICLES:
-            self._insert_many(cursor, "vehicles", VEHICLES)
-            self._insert_many(cursor, "drivers", DRIVERS)
+            yield from self._insert_many("vehicles", VEHICLES)
+            yield from self._insert_many("drivers", DRIVERS)
             return
-        left = self._plan.rows - self._counts.rows
+        left = self._plan.rows - self.counts.rows
         chance = self._random.random()
         if chance < 0.55:
-            self._insert_many(cursor, "vehicle_telemetry", min(left, self._random.randint(2, 12)))
+            yield from self._insert_many(
+                "vehicle_telemetry", min(left, self._random.randint(2, 12))
+            )
         elif chance < 0.65:
-            self._insert_many(cursor, "deliveries", min(left, self._random.randint(1, 3)))
+            yield from self._insert_many("deliveries", min(left, self._random.randint(1, 3)))
         elif chance < 0.72:
-            self._insert_many(cursor, "alerts", min(left, self._random.randint(1, 2)))
+            yield from self._insert_many("alerts", min(left, self._random.randint(1, 2)))
         elif chance < 0.88:
             for _ in range(min(left, self._random.randint(1, 4))):
-                self._update(cursor, self._random.choice(TABLES))
+                yield from self._update(self._random.choice(TABLES))
         elif chance < 0.94:
-            self._delete(cursor, self._random.choice(("vehicle_telemetry", "deliveries", "alerts")))
+            yield from self._delete(
+                self._random.choice(("vehicle_telemetry", "deliveries", "alerts"))
+            )
         elif chance < 0.98:
-            self._come_back(cursor, self._random.choice(("vehicle_telemetry", "deliveries")))
+            yield from self._come_back(self._random.choice(("vehicle_telemetry", "deliveries")))
         else:
-            self._change_key(cursor, "alerts")
+            yield from self._change_key("alerts")
 
-    def _insert_many(self, cursor: Cursor, table: str, count: int) -> None:
+    def _insert_many(self, table: str, count: int) -> Iterator[Change]:
         for _ in range(count):
             key = self._next[table]
             self._next[table] += 1
-            self._insert(cursor, table, key)
+            yield self._insert(table, key)
 
-    def _insert(self, cursor: Cursor, table: str, key: int) -> None:
+    def _insert(self, table: str, key: int) -> Change:
         row = self._spoilt(table, key, NEW_ROWS[table](self, key))
-        columns = ", ".join(f'"{column}"' for column in row)
-        marks = ", ".join(["%s"] * len(row))
-        cursor.execute(
-            f"INSERT INTO {self._name(table)} ({columns}) VALUES ({marks})", list(row.values())
-        )
         self._live[table].append(key)
-        self._counts.inserted[table] += 1
+        self.counts.inserted[table] += 1
+        return Change("insert", table, values=row)
 
-    def _update(self, cursor: Cursor, table: str) -> None:
+    def _update(self, table: str) -> Iterator[Change]:
         if not self._live[table]:
             return
         key = self._random.choice(self._live[table])
         row = self._spoilt(table, key, NEW_VALUES[table](self))
-        changes = ", ".join(f'"{column}" = %s' for column in row)
-        cursor.execute(
-            f"UPDATE {self._name(table)} SET {changes} WHERE id = %s", [*row.values(), key]
-        )
-        self._counts.updated[table] += 1
+        self.counts.updated[table] += 1
+        yield Change("update", table, key, row)
 
-    def _delete(self, cursor: Cursor, table: str) -> None:
+    def _delete(self, table: str) -> Iterator[Change]:
         if len(self._live[table]) < 10:
             return
         key = self._live[table].pop(self._random.randrange(len(self._live[table])))
-        cursor.execute(f"DELETE FROM {self._name(table)} WHERE id = %s", (key,))
         self._gone[table].append(key)
-        self._counts.deleted[table] += 1
+        self.counts.deleted[table] += 1
+        yield Change("delete", table, key)
 
-    def _come_back(self, cursor: Cursor, table: str) -> None:
+    def _come_back(self, table: str) -> Iterator[Change]:
         if self._gone[table]:
-            self._insert(cursor, table, self._gone[table].pop())
+            yield self._insert(table, self._gone[table].pop())
 
-    def _change_key(self, cursor: Cursor, table: str) -> None:
+    def _change_key(self, table: str) -> Iterator[Change]:
         movable = [key for key in self._live[table] if (table, key) not in self._refused]
         if not movable:
             return
         old, new = self._random.choice(movable), self._next[table]
         self._next[table] += 1
-        cursor.execute(f"UPDATE {self._name(table)} SET id = %s WHERE id = %s", (new, old))
         self._live[table].remove(old)
         self._live[table].append(new)
-        self._counts.updated[table] += 1
+        self.counts.updated[table] += 1
+        yield Change("update", table, old, {"id": new})
 
     def _spoilt(self, table: str, key: int, row: Row) -> Row:
         """Break a rule on purpose now and then."""
         if self._random.random() >= self._plan.bad_share:
             return row
         self._refused.add((table, key))
-        self._counts.bad[table] += 1
+        self.counts.bad[table] += 1
         return {**row, **self._random.choice(BAD_VALUES[table])}
-
-    def _name(self, table: str) -> str:
-        return f'"{self._plan.schema}"."{table}"'
 
     def now(self) -> datetime:
         """Give the time in the fleet's world: it goes on with every row."""
@@ -378,3 +341,78 @@ BAD_VALUES: Mapping[str, tuple[Row, ...]] = {
     "alerts": ({"severity": "urgent"}, {"alert_type": None}, {"latitude": 190.0}),
 }
 """Values that config/tables.yaml refuses."""
+
+
+def write_fleet(
+    connect: Callable[[], Connection],
+    plan: FleetPlan,
+    advance: Callable[[int, int], None] = lambda done, total: None,
+    is_stopped: Callable[[], bool] = lambda: False,
+) -> FleetCounts:
+    """Write fleet data into a source database; `advance` is told the rows done and wanted.
+
+    A server that goes away is waited for; the transaction it interrupted is forgotten.
+    """
+    import psycopg2
+
+    fleet = Fleet(plan)
+    lost_at: float | None = None
+    while True:
+        try:
+            with closing(connect()) as connection:
+                with connection, connection.cursor() as cursor:
+                    fleet.learn(_keys(cursor, plan.schema))
+                lost_at = None
+                _write(connection, fleet, plan, advance, is_stopped)
+                return fleet.counts
+        except (psycopg2.OperationalError, psycopg2.InterfaceError):
+            lost_at = lost_at or time.monotonic()
+            if is_stopped() or time.monotonic() - lost_at > PATIENCE_SECONDS:
+                raise
+            time.sleep(0.5)
+
+
+def _write(
+    connection: Connection,
+    fleet: Fleet,
+    plan: FleetPlan,
+    advance: Callable[[int, int], None],
+    is_stopped: Callable[[], bool],
+) -> None:
+    began, before = time.monotonic(), fleet.counts.rows
+    while not (fleet.is_done or is_stopped()):
+        kept = deepcopy(fleet.counts)
+        try:
+            with connection, connection.cursor() as cursor:
+                for change in fleet.transaction():
+                    cursor.execute(*_statement(change, plan.schema))
+        except BaseException:
+            fleet.counts = kept
+            raise
+        advance(min(fleet.counts.rows, plan.rows), plan.rows)
+        if plan.rate > 0:
+            due = began + (fleet.counts.rows - before) / plan.rate
+            ahead = due - time.monotonic()
+            while ahead > 0 and not is_stopped():
+                time.sleep(min(ahead, 0.2))
+                ahead -= 0.2
+
+
+def _keys(cursor: Cursor, schema: str) -> dict[str, list[int]]:
+    keys = {}
+    for table in TABLES:
+        cursor.execute(f'SELECT id FROM "{schema}"."{table}" ORDER BY id')
+        keys[table] = [key for (key,) in cursor.fetchall()]
+    return keys
+
+
+def _statement(change: Change, schema: str) -> tuple[str, list[Any]]:
+    place, values = f'"{schema}"."{change.table}"', list(change.values.values())
+    if change.operation == "insert":
+        columns = ", ".join(f'"{column}"' for column in change.values)
+        marks = ", ".join(["%s"] * len(values))
+        return f"INSERT INTO {place} ({columns}) VALUES ({marks})", values
+    if change.operation == "update":
+        settings = ", ".join(f'"{column}" = %s' for column in change.values)
+        return f"UPDATE {place} SET {settings} WHERE id = %s", [*values, change.key]
+    return f"DELETE FROM {place} WHERE id = %s", [change.key]

@@ -106,7 +106,10 @@ def describe(connection: Connection, topics: Mapping[str, str]) -> dict[str, Sou
         if not columns:
             raise SourceTableMissing(f"table {name} does not exist: make the tables first")
         if not primary_key:
-            raise SourceTableMissing(f"table {name} has no primary key: it cannot be captured")
+            raise SourceTableMissing(
+                f"table {name} has no primary key: it cannot be captured; at the source: "
+                f"ALTER TABLE {name} ADD PRIMARY KEY (...)"
+            )
         described[name] = SourceTable(schema, table, topic, columns, primary_key)
     return described
 

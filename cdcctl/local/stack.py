@@ -20,7 +20,7 @@ from cdcctl.local import broker as kafka_broker
 from cdcctl.local import postgres as postgres_server
 from cdcctl.local.broker import Broker
 from cdcctl.local.capture_state import FILE as CAPTURE_STATE
-from cdcctl.local.fleet import Fleet, FleetPlan
+from cdcctl.local.fleet import FleetPlan, write_fleet
 from cdcctl.local.java import JavaHome
 from cdcctl.local.layout import StackDirectory, write_whole
 from cdcctl.local.postgres import DATABASE, OWNER, PostgresServer
@@ -98,7 +98,7 @@ def assemble(settings: StackSettings) -> Supervisor:
 
     def make_rows() -> None:
         plan = FleetPlan(rows=settings.first_rows, schema=settings.schema)
-        Fleet(postgres.connect, plan).write()
+        write_fleet(postgres.connect, plan)
 
     def make_topics() -> None:
         with closing(broker.admin()) as admin:

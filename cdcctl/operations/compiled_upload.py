@@ -46,10 +46,16 @@ def compiled(config: LoadedConfig, name: str) -> CompiledFile:
     return compiled_files(config.pipeline)[name]
 
 
-def ask(target: Target, function: str, file: CompiledFile, event: dict[str, Any]) -> dict[str, Any]:
+def ask(
+    target: Target,
+    function: str,
+    file: CompiledFile,
+    event: dict[str, Any],
+    folder: str = "config",
+) -> dict[str, Any]:
     """Upload the file unless it is there, and have the function act on exactly that."""
     bucket = target.names.assets_bucket
-    key = f"config/{file.sha256[:16]}/{file.name}"
+    key = f"{folder}/{file.sha256[:16]}/{file.name}"
     s3.put_missing(target.aws, bucket, key, file.body)
     return functions.invoke(
         target.aws, function, {"bucket": bucket, "key": key, "sha256": file.sha256, **event}

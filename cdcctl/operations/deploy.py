@@ -271,7 +271,7 @@ def _is_carried_out(plan: ReviewedPlan, target: Target) -> bool:
         and state.status in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
         and state.parameters.get("CodeHash") == plan.code
         and state.parameters.get("ConfigHash") == plan.config
-        and cfn.is_executed(target.aws, plan.change_set)
+        and cfn.is_executed(target.aws, plan.change_set, state.id)
     )
 
 
@@ -359,13 +359,13 @@ def _endpoint(
     """Set what CloudFormation cannot, with DMS standing: a running task keeps the old settings."""
     task = run_control.require_task(target)
     wanted = settings_by_api(config.pipeline)
-    held = dms.kafka_settings(target.aws, task.target)
+    held = dms.endpoint_settings(target.aws, task.target, "KafkaSettings")
     wrong = {key: value for key, value in wanted.items() if held.get(key) != value}
     if not wrong:
         return StepReport("endpoint settings", "unchanged")
     run_control.stop_dms(target, waiting, progress)
     dms.set_kafka_settings(target.aws, task.target, wrong)
-    left = dms.kafka_settings(target.aws, task.target)
+    left = dms.endpoint_settings(target.aws, task.target, "KafkaSettings")
     ignored = [key for key, value in wrong.items() if left.get(key) != value]
     if ignored:
         raise CdcctlError(

@@ -32,7 +32,7 @@ STATEFUL = frozenset(
     )
 )
 """Types whose replacement loses data or the place in the stream."""
-KEPT = ("Profile", "AlertEmail", "AvailabilityZones")
+KEPT = ("Profile", "AlertEmail", "AvailabilityZones", "DatabaseCa")
 """Parameters that stay as they are until the operator gives others."""
 _ON_FAILURE = {
     OnFailure.rollback: "ROLLBACK",

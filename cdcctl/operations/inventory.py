@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from cdcctl.aws import cloudformation as cfn
 from cdcctl.aws import s3
+from cdcctl.errors import CdcctlError
+from cdcctl.lake.reader import ROWS, Lake, LakeTable
+from cdcctl.lake.store import S3Store
+from cdcctl.operations.leftovers import Leftover, database_pattern, find_leftovers
 from cdcctl.operations.target import Target
+from glue_job.contract.lake import LakePaths
 
 
 @dataclass(frozen=True)
@@ -18,6 +24,15 @@ class BucketContent:
     name: str
     versions: int
     size_bytes: int
+
+
+@dataclass(frozen=True)
+class LakeRows:
+    """How many rows a table of the lake has, and how many are refused; None: not readable."""
+
+    table: str
+    history: int | None
+    refused: int | None
 
 
 @dataclass(frozen=True)
@@ -32,11 +47,14 @@ class Inventory:
     buckets: tuple[BucketContent, ...]
     log_groups: tuple[str, ...]
     databases: tuple[str, ...]
+    lake: tuple[LakeRows, ...]
+    leftovers: tuple[Leftover, ...]
+    """What no stack removes: it is there from an earlier stack, or will be."""
 
     @property
     def is_empty(self) -> bool:
         """Tell whether nothing is left."""
-        return not (self.stacks or self.buckets or self.log_groups)
+        return not (self.stacks or self.buckets or self.log_groups or self.leftovers)
 
     def as_document(self) -> dict[str, Any]:
         """Give the inventory as plain data."""
@@ -52,11 +70,13 @@ class Inventory:
             ],
             "log_groups": list(self.log_groups),
             "databases": list(self.databases),
+            "lake": [asdict(each) for each in self.lake],
+            "leftovers": [str(each) for each in self.leftovers],
         }
 
 
 def take_inventory(target: Target) -> Inventory:
-    """Look for stacks, buckets and log groups by their exact names."""
+    """Look for all of a stack by the exact names of its parts."""
     names = target.names
     states = {
         name: cfn.find_stack(target.aws, name) for name in (target.stack, names.bootstrap_stack)
@@ -72,6 +92,8 @@ def take_inventory(target: Target) -> Inventory:
         tuple(_contents(target)),
         log_groups(target),
         (main.outputs.get("DbInstanceIdentifier", ""),) if main and main.outputs else (),
+        tuple(_lake_rows(target)),
+        find_leftovers(target),
     )
 
 
@@ -87,17 +109,31 @@ def bucket_names(target: Target) -> tuple[str, ...]:
 
 
 def log_groups(target: Target) -> tuple[str, ...]:
-    """Name the log groups that are there of those that a stack, its Lambdas and DMS make."""
+    """Name the log groups that are there of those that a stack and its services make.
+
+    The job's own are under its security configuration; those that all jobs share stay.
+    """
     names = target.names
-    wanted = {
+    exact = (
         *(f"/aws/lambda/{name}" for name in (*names.functions, names.bootstrap_servers)),
         names.kafka_log_group,
         names.dms_log_group,
-    }
+    )
+    wanted = re.compile(
+        "|".join(
+            (
+                *map(re.escape, exact),
+                *(f"{re.escape(beginning)}.*" for beginning in names.glue_log_groups),
+                f"/aws/rds/instance/{database_pattern(target)}/(postgresql|upgrade)",
+            )
+        )
+    )
     prefixes = (
         f"/aws/lambda/{target.stack}-",
         f"/cdcctl/{target.stack}/",
         f"dms-tasks-{target.stack}-",
+        f"/aws/rds/instance/{target.stack}-",
+        *names.glue_log_groups,
     )
     found = {
         group["logGroupName"]
@@ -106,7 +142,28 @@ def log_groups(target: Target) -> tuple[str, ...]:
             "logs", "describe_log_groups", "logGroups", logGroupNamePrefix=prefix
         )
     }
-    return tuple(sorted(found & wanted))
+    return tuple(sorted(filter(wanted.fullmatch, found)))
+
+
+def _lake_rows(target: Target) -> Iterator[LakeRows]:
+    names = target.names
+    paths = LakePaths(f"s3://{names.delta_bucket}", f"s3://{names.quarantine_bucket}")
+    lake = Lake(paths.delta, paths, S3Store(target.aws))
+    try:
+        tables = lake.table_names()
+    except CdcctlError:
+        # A bucket that is gone, or may not be read: its bytes are told all the same.
+        return
+    for table in tables:
+        yield LakeRows(table, _count(lake.history, table), _count(lake.quarantine, table))
+
+
+def _count(opened: Callable[[str], LakeTable | None], table: str) -> int | None:
+    try:
+        found = opened(table)
+        return 0 if found is None else int(found.query(f"SELECT count(*) AS n FROM {ROWS}")[0]["n"])
+    except CdcctlError:
+        return None
 
 
 def _contents(target: Target) -> Iterator[BucketContent]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,6 +30,18 @@ class LakeRequest:
     def is_on_this_machine(self) -> bool:
         """Tell whether the lake is a folder."""
         return self.is_local or self.lake is not None
+
+    @property
+    def options(self) -> str:
+        """Spell the choice of the lake for a command that is suggested, with a space before it."""
+        words: tuple[str, ...] = ()
+        if self.is_local:
+            words = ("--local",)
+        elif self.lake is not None:
+            words = ("--lake", str(self.lake))
+        elif self.target.stack:
+            words = ("--stack", self.target.stack)
+        return f" {shlex.join(words)}" if words else ""
 
 
 @dataclass(frozen=True)

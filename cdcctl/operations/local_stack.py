@@ -122,6 +122,7 @@ def start_stack(request: UpRequest, progress: Progress) -> StackReport:
     settings = _settings(stack, request, progress)
     if is_supervised(stack):
         _refuse_other_config(stack, settings)
+        _refuse_consent(request.consent)
         _wait_until_ready(stack, None, progress)
         return _report(stack, was_up=True)
     _create(stack)
@@ -259,6 +260,16 @@ def _refuse_other_config(stack: StackDirectory, settings: StackSettings) -> None
         why=f"it runs {running.get('config')} as it was when it started",
         fix="cdcctl local down, then cdcctl local up",
     )
+
+
+def _refuse_consent(consent: Consent) -> None:
+    if consent.tables:
+        options = " ".join(consent.as_options())
+        raise CdcctlError(
+            "LOC063",
+            "the local stack is up already, and what may pass is said when it starts",
+            fix=f"cdcctl local down, then cdcctl local up {options}",
+        )
 
 
 def _wait_until_ready(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,8 @@ class QueryReport:
     rows: tuple[dict[str, Any], ...]
     masked: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    scanned_bytes: int | None = None
+    """What Athena read for it."""
 
 
 def question(text: str, queries: Path) -> str:
@@ -79,7 +81,8 @@ def query_athena(
         )
     columns, rows = athena.read_rows(target.aws, query_id)
     hidden = () if reveal else _hidden(pipeline, sql, columns)
-    return _masked(sql, columns, rows, hidden, ())
+    report = _masked(sql, columns, rows, hidden, ())
+    return replace(report, scanned_bytes=ended.scanned_bytes)
 
 
 def _hidden(pipeline: Pipeline | None, sql: str, columns: tuple[str, ...]) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Asks the process that owns a lake for a change: a replay, a discard, a rebuild."""
+"""Asks the process that owns a lake for a change: a replay, a discard, a rebuild, a closing."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from cdcctl.operations.configuration import LoadedConfig, load_config, require_t
 from cdcctl.operations.lakes import LakeRequest, open_requested_lake
 from cdcctl.operations.mailbox import BucketMailbox, FolderMailbox, Mailbox
 from cdcctl.operations.row_id import RowId
-from glue_job.requests import Answer, Coordinates, Request, Selection
+from glue_job.requests import Answer, Coordinates, Load, Request, Selection
 
 if TYPE_CHECKING:
     from cdcctl.ui.progress import Progress
@@ -39,6 +39,7 @@ class RepairRequest:
     most: int | None = None
     reason: str = ""
     dry_run: bool = False
+    load: Load | None = None
     timeout_seconds: float = 600.0
     artifacts: Path | None = None
 
@@ -107,6 +108,7 @@ def _asked(request: RepairRequest) -> Request:
         ),
         patch=dict(_patch(text) for text in request.patches),
         dry_run=request.dry_run,
+        load=request.load,
     )
 
 

@@ -218,20 +218,6 @@ def _drained(target: Target, live: glue.Run, waiting: Waiting) -> bool:
     return True
 
 
-def reload(target: Target, schema: str, tables: list[str]) -> StepReport:
-    """Have DMS load tables again; rows that are gone at the source stay as they are in the lake."""
-    task = require_task(target)
-    if task.status not in dms.RUNNING:
-        raise CdcctlError(
-            "DMS006",
-            "DMS reloads tables only while it runs",
-            why=f"its status is {task.status}",
-            fix=f"cdcctl start dms --stack {target.stack}",
-        )
-    dms.reload_tables(target.aws, task, schema, tables)
-    return StepReport("reload", "done", ", ".join(tables))
-
-
 def require_stack(target: Target) -> StackState:
     """Give the stack; raise CFN001 when there is none of this name."""
     found = find_stack(target.aws, target.stack)

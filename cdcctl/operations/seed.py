@@ -1,19 +1,26 @@
-"""Writes fleet data into the source database of the local stack."""
+"""Writes fleet data into a source: that of the local stack, or that of a stack on AWS."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+import time
+from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from cdcctl.compile.artefacts import CompiledFile
 from cdcctl.errors import CdcctlError, ExitCode
-from cdcctl.local.fleet import TABLES, Fleet, FleetCounts, FleetPlan
-from cdcctl.local.layout import StackDirectory
-from cdcctl.local.postgres import PostgresServer
-from cdcctl.operations.local_stack import stack_status
+from cdcctl.local.fleet import TABLES, Change, Fleet, FleetCounts, FleetPlan, write_fleet
+from cdcctl.operations.compiled_upload import ask
+from cdcctl.operations.target import Target
 
 if TYPE_CHECKING:
     from cdcctl.ui.progress import Progress
+
+_ROWS_AT_ONCE = 500
+_SECONDS_AT_ONCE = 5.0
+"""At a rate, a call brings what this many seconds are to bring."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +34,10 @@ class SeedReport:
 def seed_local(directory: Path | None, plan: FleetPlan, progress: Progress) -> SeedReport:
     """Write fleet data into the PostgreSQL of the stack that is up."""
     import psycopg2
+
+    from cdcctl.local.layout import StackDirectory
+    from cdcctl.local.postgres import PostgresServer
+    from cdcctl.operations.local_stack import stack_status
 
     status = stack_status(directory)
     if not status.is_up or not status.postgres:
@@ -48,7 +59,7 @@ def seed_local(directory: Path | None, plan: FleetPlan, progress: Progress) -> S
     server = PostgresServer(StackDirectory(status.directory), int(status.postgres["port"]))
     progress.step(f"writing {plan.rows:,} changes")
     try:
-        counts = Fleet(server.connect, plan).write(progress.advance)
+        counts = write_fleet(server.connect, plan, progress.advance)
     except psycopg2.Error as error:
         raise CdcctlError(
             "DB001",
@@ -57,3 +68,65 @@ def seed_local(directory: Path | None, plan: FleetPlan, progress: Progress) -> S
             fix="cdcctl local status; the rows committed so far are kept",
         ) from error
     return SeedReport(TABLES, counts)
+
+
+def seed_stack(target: Target, plan: FleetPlan, progress: Progress) -> SeedReport:
+    """Have sql-runner write fleet data into a stack's source: rows go to it, never SQL."""
+    fleet = Fleet(plan)
+    keys = _written(target, plan, {}, [])
+    missing = [table for table in TABLES if table not in keys]
+    if missing:
+        raise CdcctlError(
+            "DB011",
+            f"the source of {target.stack} has no table {plan.schema}.{missing[0]} with an id",
+            why="seed writes the fleet data of config/tables.yaml",
+            fix=f"cdcctl bootstrap-db --stack {target.stack} -c config/tables.yaml",
+        )
+    fleet.learn(keys)
+    progress.step(f"writing {plan.rows:,} changes")
+    began = time.monotonic()
+    while not fleet.is_done:
+        before = fleet.counts.rows
+        try:
+            keys = _written(target, plan, keys, _next_part(fleet, plan))
+        except CdcctlError as error:
+            if error.code != "AWS031":
+                raise
+            raise CdcctlError(
+                "DB012",
+                f"the source of {target.stack} took {before:,} of {plan.rows:,} changes",
+                why=error.why,
+                fix="seed again goes on after the rows that are there",
+                request_id=error.request_id,
+            ) from error
+        progress.advance(min(fleet.counts.rows, plan.rows), plan.rows)
+        if plan.rate > 0 and not fleet.is_done:
+            time.sleep(max(0.0, began + fleet.counts.rows / plan.rate - time.monotonic()))
+    return SeedReport(TABLES, fleet.counts)
+
+
+def _next_part(fleet: Fleet, plan: FleetPlan) -> list[list[Change]]:
+    wanted = min(_ROWS_AT_ONCE, plan.rate * _SECONDS_AT_ONCE or _ROWS_AT_ONCE)
+    ends_at = fleet.counts.rows + wanted
+    part: list[list[Change]] = []
+    while not fleet.is_done and (fleet.counts.rows < ends_at or not part):
+        part.append(fleet.transaction())
+    return part
+
+
+def _written(
+    target: Target, plan: FleetPlan, keys: dict[str, list[int]], part: list[list[Change]]
+) -> dict[str, list[int]]:
+    """Write some transactions after the keys that are there; give the newest keys after them."""
+    artefact = {
+        "schema": plan.schema,
+        "tables": TABLES,
+        "last": {table: max(found, default=0) for table, found in keys.items()},
+        "transactions": [[asdict(change) for change in changes] for changes in part],
+    }
+    file = CompiledFile("rows.json", json.dumps(artefact, default=datetime.isoformat).encode())
+    answer: dict[str, Any] = ask(
+        target, target.names.sql_runner, file, {"action": "seed"}, folder="seed"
+    )
+    held: dict[str, list[int]] = answer["keys"]
+    return held

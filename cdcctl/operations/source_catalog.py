@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+import runpy
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from cdcctl.errors import CdcctlError, ExitCode
 from cdcctl.redaction import redacted
+from cdcctl.shipped import shipped
+from glue_job.contract.model import Pipeline
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import cursor as Cursor
 
 _TABLES = """
 SELECT t.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,
@@ -41,8 +49,9 @@ class FoundTable:
     primary_key: tuple[str, ...]
 
 
-def read_tables(dsn: str, schema: str) -> tuple[FoundTable, ...]:
-    """Describe every table of a schema; raise when the database cannot be read, or has none."""
+@contextmanager
+def reading(dsn: str) -> Iterator[Cursor]:
+    """Open a database to read from it; raise when its address is wrong or it cannot be read."""
     import psycopg2
     from psycopg2.extensions import parse_dsn
 
@@ -53,7 +62,7 @@ def read_tables(dsn: str, schema: str) -> tuple[FoundTable, ...]:
             "DB002",
             "--from-db is not an address of PostgreSQL",
             why=redacted(" ".join(str(error).split())),
-            fix="cdcctl init --from-db postgresql://USER@HOST/DATABASE",
+            fix="--from-db postgresql://USER@HOST/DATABASE",
             exit_code=ExitCode.USAGE,
         ) from None
     if "password" in named:
@@ -67,8 +76,7 @@ def read_tables(dsn: str, schema: str) -> tuple[FoundTable, ...]:
         with closing(psycopg2.connect(dsn, connect_timeout=10)) as connection:
             connection.set_session(readonly=True)
             with connection.cursor() as cursor:
-                cursor.execute(_TABLES, (schema,))
-                rows = cursor.fetchall()
+                yield cursor
     except psycopg2.Error as error:
         raise CdcctlError(
             "DB004",
@@ -76,6 +84,24 @@ def read_tables(dsn: str, schema: str) -> tuple[FoundTable, ...]:
             why=" ".join(str(error).split()),
             fix="psql with the same address tells whether it can be reached",
         ) from error
+
+
+def read_state(cursor: Cursor, pipeline: Pipeline) -> dict[str, Any]:
+    """Give what the Lambda sql-runner tells of a database, by the file that it runs."""
+    shared = runpy.run_path(str(shipped("templates") / "lambdas/shared/source_state.py"))
+    state: dict[str, Any] = shared["read_state"](
+        cursor,
+        pipeline.source_database.schema_name,
+        [table.name for table in pipeline.streamed_tables],
+    )
+    return state
+
+
+def read_tables(dsn: str, schema: str) -> tuple[FoundTable, ...]:
+    """Describe every table of a schema; raise when the database cannot be read, or has none."""
+    with reading(dsn) as cursor:
+        cursor.execute(_TABLES, (schema,))
+        rows = cursor.fetchall()
     if not rows:
         raise CdcctlError(
             "DB005",

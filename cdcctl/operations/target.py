@@ -37,8 +37,8 @@ class Target:
         return StackNames(self.stack, self.aws.account)
 
 
-def open_target(choice: TargetChoice) -> Target:
-    """Open the session.
+def open_target(choice: TargetChoice, *, read_seconds: float = 60.0) -> Target:
+    """Open the session; an answer is awaited for so many seconds.
 
     Raises when no stack is named, its name cannot be one, or the account is not the expected one.
     """
@@ -60,7 +60,7 @@ def open_target(choice: TargetChoice) -> Target:
         )
     from cdcctl.aws.session import Aws
 
-    target = Target(choice.stack, Aws(choice.region, choice.profile))
+    target = Target(choice.stack, Aws(choice.region, choice.profile, read_seconds=read_seconds))
     if choice.expected_account and target.aws.account != choice.expected_account:
         raise CdcctlError(
             "AWS009",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from cdcctl.aws.errors import AwsError
 from cdcctl.errors import CdcctlError, ExitCode
 from cdcctl.operations import run_control
 from cdcctl.operations.inventory import Inventory, bucket_names, log_groups, take_inventory
+from cdcctl.operations.leftovers import find_leftovers, remove
 from cdcctl.operations.run_control import StepReport
 from cdcctl.operations.target import Target, TargetChoice, open_target
 from cdcctl.operations.teardown_choice import Retain
@@ -85,7 +87,16 @@ def teardown(
     before = take_inventory(target)
     keeping = Keeping(kept_buckets(target, request.retain, before), request.leaves_snapshot)
     kept = keeping.buckets
-    stays = (*kept, *(_snapshots(before) if keeping.final_snapshot else ()))
+    takes_snapshots = request.retain is Retain.none and not request.leaves_snapshot
+    stays = (
+        *kept,
+        *(_snapshots(before) if keeping.final_snapshot else ()),
+        *(
+            str(each)
+            for each in before.leftovers
+            if each.kind == "snapshot" and not takes_snapshots
+        ),
+    )
     if before.is_empty or request.dry_run:
         return TeardownReport(before, (), stays, ())
     if before.is_protected and not request.disable_protection:
@@ -98,10 +109,7 @@ def teardown(
         )
     agree(before, stays)
     waiting = request.waiting
-    steps = [
-        run_control.stop_glue(target, waiting, progress),
-        run_control.stop_dms(target, waiting, progress),
-    ]
+    steps = _stopped(target, waiting, progress)
     for name in before.stacks:
         if before.is_protected:
             target.aws.call(
@@ -121,8 +129,17 @@ def teardown(
         steps.append(
             _delete(target, target.names.bootstrap_stack, keeping, waiting, progress, seen)
         )
-    steps.append(_sweep(target, kept, progress))
-    return TeardownReport(before, tuple(steps), stays, remaining(target, kept))
+    steps.append(_sweep(target, kept, progress, takes_snapshots=takes_snapshots))
+    left = remaining(target, kept, takes_snapshots=takes_snapshots)
+    return TeardownReport(before, tuple(steps), stays, left)
+
+
+def _stopped(target: Target, waiting: Waiting, progress: Progress) -> list[StepReport]:
+    """Stop the job and DMS at the same time: each takes minutes."""
+    stops = (run_control.stop_glue, run_control.stop_dms)
+    with ThreadPoolExecutor(max_workers=len(stops)) as pool:
+        begun = [pool.submit(stop, target, waiting, progress) for stop in stops]
+    return [each.result() for each in begun]
 
 
 def kept_buckets(target: Target, retain: Retain, before: Inventory) -> tuple[str, ...]:
@@ -141,13 +158,14 @@ def _snapshots(before: Inventory) -> tuple[str, ...]:
     return tuple(f"a last snapshot of {name}, and its key" for name in before.databases if name)
 
 
-def remaining(target: Target, kept: tuple[str, ...]) -> tuple[str, ...]:
+def remaining(target: Target, kept: tuple[str, ...], *, takes_snapshots: bool) -> tuple[str, ...]:
     """Name what is there although it should be gone."""
     after = take_inventory(target)
     return (
         *(f"stack {name}" for name in after.stacks),
         *(f"bucket {each.name}" for each in after.buckets if each.name not in kept),
         *(f"log group {name}" for name in after.log_groups),
+        *(str(each) for each in after.leftovers if each.kind != "snapshot" or takes_snapshots),
     )
 
 
@@ -261,13 +279,19 @@ def _security_groups(target: Target, stack_id: str) -> list[str]:
     ]
 
 
-def _sweep(target: Target, kept: tuple[str, ...], progress: Progress) -> StepReport:
-    """Remove what services made beside the stack: log groups, and buckets that a stack left."""
+def _sweep(
+    target: Target, kept: tuple[str, ...], progress: Progress, *, takes_snapshots: bool
+) -> StepReport:
+    """Remove what services made or kept beside the stack, and buckets that a stack left."""
     progress.step("what is left beside the stacks")
     gone = 0
     for group in log_groups(target):
         target.aws.call("logs", "delete_log_group", logGroupName=group)
         gone += 1
+    for leftover in find_leftovers(target):
+        if leftover.is_removable and (leftover.kind != "snapshot" or takes_snapshots):
+            remove(target, leftover)
+            gone += 1
     for bucket in bucket_names(target):
         if bucket not in kept and s3.has_bucket(target.aws, bucket):
             s3.empty_bucket(target.aws, bucket)

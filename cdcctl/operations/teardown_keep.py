@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from cdcctl.ui.progress import Progress
 
 _KEY, _DATABASE = "DataKey", "DbInstance"
+_PASSED = ("DELETE_COMPLETE", "DELETE_SKIPPED")
+"""A deletion is done with these: CloudFormation refuses to be told that they stay."""
 
 
 @dataclass(frozen=True)
@@ -114,16 +116,28 @@ def _obstacle(target: Target, state: cfn.StackState) -> str | None:
 
 
 def retained(target: Target, stack_id: str, keeping: Keeping) -> list[str]:
-    """Name the resources that the deletion of a stack must leave when one has failed before."""
-    wanted = keeping.policies(_resources(target, stack_id))
-    return sorted(name for name, policy in wanted.items() if policy == "Retain")
+    """Name the resources that the deletion of a stack must leave when one has failed before.
+
+    What is gone has its say still (a snapshot needs the key), but cannot be named.
+    """
+    there = {
+        each["LogicalResourceId"]: each
+        for each in cfn.resources(target.aws, stack_id)
+        if each.get("PhysicalResourceId")
+    }
+    wanted = keeping.policies({n: each["PhysicalResourceId"] for n, each in there.items()})
+    return sorted(
+        name
+        for name, policy in wanted.items()
+        if policy == "Retain" and there[name].get("ResourceStatus") not in _PASSED
+    )
 
 
 def _resources(target: Target, stack: str) -> dict[str, str]:
     return {
         each["LogicalResourceId"]: each["PhysicalResourceId"]
         for each in cfn.resources(target.aws, stack)
-        if each.get("PhysicalResourceId") and each.get("ResourceStatus") != "DELETE_COMPLETE"
+        if each.get("PhysicalResourceId") and each.get("ResourceStatus") not in _PASSED
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -26,18 +27,38 @@ OPTIONS = {
 _FLAGS = frozenset(("protected",))
 
 
+@dataclass(frozen=True)
+class ToolDefault:
+    """A value of a file, and the place that it stands in."""
+
+    value: Any
+    place: str
+
+
 def tool_defaults(folder: Path, environment: str | None) -> dict[str, Any]:
     """Give defaults by parameter: environment section over base over the user's own file."""
+    return {name: each.value for name, each in placed_defaults(folder, environment).items()}
+
+
+def placed_defaults(folder: Path, environment: str | None) -> dict[str, ToolDefault]:
+    """Give defaults by parameter, each with where it stands."""
     project = _project_file(folder)
     held = _project_values(project) if project is not None else {}
     own = _user_values()
-    merged = {**_base(own, "the user's config.toml"), **_base(held, str(project))}
+    merged: dict[str, ToolDefault] = {}
+    for values, place in ((own, "the user's config.toml"), (held, str(project))):
+        merged |= _placed(_base(values, place), place)
     sections = {**own.get("env", {}), **held.get("env", {})}
     if environment is not None:
         if environment not in sections:
             raise _unknown_environment(environment, sections, project)
-        merged |= _known(sections[environment], f"[env.{environment}]")
-    return {OPTIONS[name]: value for name, value in merged.items()}
+        place = f"[env.{environment}]"
+        merged |= _placed(_known(sections[environment], place), place)
+    return {OPTIONS[name]: default for name, default in merged.items()}
+
+
+def _placed(values: Mapping[str, Any], place: str) -> dict[str, ToolDefault]:
+    return {name: ToolDefault(value, place) for name, value in values.items()}
 
 
 def _base(values: Mapping[str, Any], place: str) -> dict[str, Any]:

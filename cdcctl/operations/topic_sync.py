@@ -17,7 +17,7 @@ def sync_topics(
     prune: Sequence[str] = (),
     apply_config: bool = False,
 ) -> SyncReport:
-    """Make missing topics, tell drift; `prune` names topics to remove."""
+    """Make missing topics and rights, tell drift; `prune` names topics to remove."""
     answer = ask(
         target,
         target.names.kafka_admin,
@@ -40,8 +40,17 @@ def sync_topics(
             )
             for each in answer["drift"]
         ),
+        *(
+            Item(name, "to grant" if dry_run else "granted", "DMS may write, the job everything")
+            for name in answer.get("granted", ())
+            if name not in answer["created"]
+        ),
         *(Item(name, "to remove" if dry_run else "removed") for name in answer["pruned"]),
-        *(Item(name, "unchanged") for name in answer["unchanged"]),
+        *(
+            Item(name, "unchanged")
+            for name in answer["unchanged"]
+            if name not in answer.get("granted", ())
+        ),
         *(
             Item(name, "unknown", "no table has it; --prune removes it")
             for name in answer["unknown"]

@@ -5,16 +5,19 @@ from __future__ import annotations
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
-from cdcctl.operations.local_stack import CaptureReport, ChildReport, StackReport
-from cdcctl.operations.seed import SeedReport
 from cdcctl.ui import tables
 from cdcctl.ui.output import Document
 from cdcctl.ui.problems import show_problems
 from cdcctl.ui.tables import Heading
+
+if TYPE_CHECKING:
+    # The report of a seed on AWS is shown without the extra `local`, which these need.
+    from cdcctl.operations.local_stack import CaptureReport, ChildReport, StackReport
+    from cdcctl.operations.seed import SeedReport
 
 _STYLES = {
     "ready": "green",

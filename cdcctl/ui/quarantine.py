@@ -65,7 +65,7 @@ def stats_document(report: StatsReport) -> Document:
     )
 
 
-def show_rows(report: QuarantineReport, *, all_columns: bool, now: datetime) -> None:
+def show_rows(report: QuarantineReport, *, all_columns: bool, now: datetime, options: str) -> None:
     """Draw the newest refused rows: what failed first, then where it is and when it came."""
     if not report.rows:
         tables.show(f"{report.table}: no quarantined row matches")
@@ -85,7 +85,10 @@ def show_rows(report: QuarantineReport, *, all_columns: bool, now: datetime) -> 
     )
     tables.show(tables.table(headings, (_cells(row, now) for row in report.rows)))
     tables.show(
-        Text(f"more: cdcctl quarantine inspect {report.table} {report.rows[0].id}", style="dim")
+        Text(
+            f"more: cdcctl quarantine inspect {report.table} {report.rows[0].id}{options}",
+            style="dim",
+        )
     )
 
 

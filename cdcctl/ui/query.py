@@ -34,7 +34,12 @@ def show_queries(queries: Sequence[NamedQuery]) -> None:
 
 def query_document(report: QueryReport) -> Document:
     """Give the answer for machines."""
-    answer = {"sql": report.sql, "columns": list(report.columns), "rows": list(report.rows)}
+    answer = {
+        "sql": report.sql,
+        "columns": list(report.columns),
+        "rows": list(report.rows),
+        "scanned_bytes": report.scanned_bytes,
+    }
     return Document("query/v1", answer, report.rows, report.columns, report.warnings)
 
 
@@ -52,6 +57,8 @@ def show_query(report: QueryReport) -> None:
     note = f"rows: {len(report.rows)}"
     if report.masked:
         note += f", masked: {', '.join(report.masked)} (--reveal shows them)"
+    if report.scanned_bytes is not None:
+        note += f", scanned by Athena: {report.scanned_bytes:,} bytes"
     tables.show(Text(note, style="dim"))
 
 

@@ -149,6 +149,8 @@ def _row(
 
 
 def _quality(told: TableLake) -> Text:
+    if told.newest_batch_at is None:
+        return Text("–")
     if not told.breached:
         return Text("✔", style="green")
     worst = told.breached[0]

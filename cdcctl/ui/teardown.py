@@ -62,5 +62,12 @@ def _draw(before: Inventory, kept: tuple[str, ...], out: Console) -> None:
         )
     for database in filter(None, before.databases):
         out.print(Text(f"  database   {database}: its final snapshot bills on"))
+    for table in before.lake:
+        history, refused = (
+            "?" if count is None else f"{count:,}" for count in (table.history, table.refused)
+        )
+        out.print(Text(f"  lake       {table.table}: {history} versions, {refused} refused rows"))
     for group in before.log_groups:
         out.print(Text(f"  log group  {group}"))
+    for leftover in before.leftovers:
+        out.print(Text(f"  beside it  {leftover}, {'stays' if str(leftover) in kept else 'goes'}"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from rich.text import Text
 
 from cdcctl.operations.verify import CHECKS, CheckResult, VerifyReport
@@ -24,7 +26,7 @@ def verify_document(report: VerifyReport) -> Document:
     )
 
 
-def show_verify(report: VerifyReport) -> None:
+def show_verify(report: VerifyReport, options: str) -> None:
     """Draw a line a table, then the keys that break something."""
     if not report.versions:
         tables.show("no history has been written yet")
@@ -54,9 +56,12 @@ def show_verify(report: VerifyReport) -> None:
             tables.show(f"  and {result.broken - len(result.keys):,} keys more")
     if report.broken:
         first = report.broken[0]
-        named = ",".join(f"{name}={value}" for name, value in first.keys[0].items())
-        tables.show("", f"look: cdcctl why {first.table} {named}")
-        tables.show(f"mend: cdcctl history rebuild {first.table}")
+        named = shlex.quote(",".join(f"{name}={value}" for name, value in first.keys[0].items()))
+        tables.show("", f"look: cdcctl why {first.table} {named}{options}")
+        tables.show(f"mend: cdcctl history rebuild {first.table}{options}")
+    else:
+        legend = "; ".join(f"{check} {meaning}" for check, meaning in CHECKS.items())
+        tables.show(Text(f"✔ holds: {legend}", style="dim"))
 
 
 def _verdict(result: CheckResult | None) -> Text:

@@ -10,7 +10,7 @@ from cdcctl.operations.why import Event, WhyReport
 from cdcctl.ui import tables
 from cdcctl.ui.output import Document
 from cdcctl.ui.tables import Heading, spelled
-from glue_job.contract.lake import RELEASES
+from glue_job.contract.lake import CLOSINGS, RELEASES
 
 _STYLES = {"applied": "green", "quarantined": "bold red", "superseded": "yellow"}
 
@@ -33,7 +33,7 @@ def why_document(report: WhyReport) -> Document:
     )
 
 
-def show_why(report: WhyReport) -> None:
+def show_why(report: WhyReport, options: str) -> None:
     """Draw the answer, then every event of the key in source order."""
     key = ", ".join(f"{name}={spelled(value)}" for name, value in report.key.items())
     at = f" at {tables.local_moment(report.at)}" if report.at is not None else ""
@@ -60,8 +60,10 @@ def show_why(report: WhyReport) -> None:
     waiting = [event for event in report.events if event.status == "open"]
     if waiting:
         place = f"{waiting[0].partition}:{waiting[0].offset}"
-        tables.show(f"look: cdcctl quarantine inspect {report.table} {place}")
-        tables.show(f"mend: cdcctl quarantine replay {report.table} --id {place} --dry-run")
+        tables.show(f"look: cdcctl quarantine inspect {report.table} {place}{options}")
+        tables.show(
+            f"mend: cdcctl quarantine replay {report.table} --id {place} --dry-run{options}"
+        )
 
 
 def _cells(event: Event, at: datetime | None) -> tuple[str | Text, ...]:
@@ -93,4 +95,6 @@ def _outcome(event: Event) -> Text:
         text = f"{event.status}: {', '.join(event.failed_rules)}"
     elif (event.application_id or "").startswith(RELEASES):
         text += ", released"
+    elif (event.application_id or "").startswith(CLOSINGS):
+        text += ", missing in a load"
     return Text(text, style=_STYLES.get(event.outcome, ""))

@@ -96,6 +96,9 @@ LINKED = "_linked_"
 RELEASES = "release/"
 """Before a request's id: the application id of a release from quarantine."""
 
+CLOSINGS = "closing/"
+"""Before a request's id: the application id of the deletes of keys that a load has not brought."""
+
 METRIC_COLUMNS = {
     "table_name": "string",
     "batch_id": "bigint",

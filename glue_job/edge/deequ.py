@@ -29,8 +29,9 @@ def measure(
         fields_missing: some update leaves fields out; they do not count against a metric.
 
     Returns:
-        One entry a check. An empty batch has a size and nothing else; on rows, a check that Deequ
-        cannot measure has no value and has not passed, and the log says so.
+        One entry a check. A batch without rows (control records, deletes) has a size, which is not
+        held against its threshold, and nothing else; on rows, a check that Deequ cannot measure
+        has no value and has not passed, and the log says so.
     """
     if not table.deequ_checks:
         return ()
@@ -55,7 +56,7 @@ def measure(
     values = {(row["name"], row["instance"]): float(row["value"]) for row in _rows(found)}
     has_rows = values[rows_key] > 0
     return tuple(
-        _measured(check, values.get(key), table)
+        _measured(check, values.get(key), table, is_judged=has_rows)
         for check, key in zip(table.deequ_checks, keys, strict=True)
         if key in values or has_rows
     )
@@ -71,12 +72,14 @@ def _rows(found: Any) -> Sequence[dict[str, Any]]:
     return json.loads(found) if isinstance(found, str) else found  # type: ignore[no-any-return]  # Deequ's JSON
 
 
-def _measured(check: DeequCheck, value: float | None, table: Table) -> Measured:
+def _measured(check: DeequCheck, value: float | None, table: Table, *, is_judged: bool) -> Measured:
     if value is None:
         log.warning(
             "%s: Deequ could not measure %s %s", table.name, check.metric, check.column or ""
         )
-    passed = None if check.threshold is None else value is not None and value >= check.threshold
+    passed = None
+    if is_judged and check.threshold is not None:
+        passed = value is not None and value >= check.threshold
     return Measured(
         metric=check.metric,
         column=check.column,

@@ -248,9 +248,20 @@ class TableLake:
                 grown[file["partitionValues"]["_is_current"]] += sign * rows
         return sum(grown.values()), grown["false"]
 
-    def entries(self) -> DataFrame:
-        """Give the whole ledger."""
-        held = delta.read(self.spark, self.paths.changes(self.table.name))
+    def has_history(self) -> bool:
+        """Tell whether a row was ever written to history."""
+        path = self.paths.history(self.table.name)
+        return delta.exists(self.spark, path) and not delta.is_untouched(self.spark, path)
+
+    def versions_held(self) -> str:
+        """Spell the newest versions of history, ledger and quarantine."""
+        name = self.table.name
+        paths = (self.paths.history(name), self.paths.changes(name), self.paths.quarantine(name))
+        return ".".join(str(delta.version(self.spark, path)) for path in paths)
+
+    def entries(self, version: int | None = None) -> DataFrame:
+        """Give the whole ledger, as it is or as it was."""
+        held = delta.read(self.spark, self.paths.changes(self.table.name), version)
         return delta.with_columns(held, self.ledger_columns())
 
     def other_entries(self, batch: Batch) -> DataFrame:
@@ -278,9 +289,9 @@ class TableLake:
         counted = failed.groupBy(F.col("failed")["id"].alias("id")).count().collect()
         return {row["id"]: row["count"] for row in counted}
 
-    def history(self) -> DataFrame:
+    def history(self, version: int | None = None) -> DataFrame:
         """Give the SCD2 rows, with the columns that the config has and the table has not yet."""
-        return self._as_known(delta.read(self.spark, self.paths.history(self.table.name)))
+        return self._as_known(delta.read(self.spark, self.paths.history(self.table.name), version))
 
     def current(self) -> DataFrame:
         """Give the current rows of `history`."""

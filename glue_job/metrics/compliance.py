@@ -40,6 +40,12 @@ class Compliance(Metric):
             of="double",
         ),
         Example(
+            measured=0.0,
+            params={"predicate": "speed >= 0"},
+            rows=({"speed": None}, {"speed": None}),
+            of="double",
+        ),
+        Example(
             measured=0.75,
             params={"predicate": "status IN ('active', 'it''s') OR NOT (length(trim(name)) > 2)"},
             rows=(
@@ -72,4 +78,5 @@ class Compliance(Metric):
     def analyzer(self, column: str | None, where: str | None = None) -> Any:
         """Give Deequ the condition as written anew from its parsed form."""
         sql = parse_predicate(self.predicate).sql
-        return deequ_analyzers().Compliance(self.predicate, sql, where)
+        # Deequ measures nothing where the condition is unknown on every row.
+        return deequ_analyzers().Compliance(self.predicate, f"coalesce({sql}, false)", where)

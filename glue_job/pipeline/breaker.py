@@ -37,6 +37,6 @@ def stop_if_tripped(
         what=f"`{table.name}`: {refused} of {messages} messages of the batch would be quarantined, "
         f"more than the circuit breaker's {breaker.max_quarantine_ratio:.0%}",
         why=f"most of them fail {', '.join(most)}; nothing of the batch was written",
-        fix="mend the source or the rule and start again, "
-        f"or let it pass with --allow-quarantine {table.name}",
+        fix="mend the source or the rule, or let it pass: "
+        f"cdcctl start glue --allow-quarantine {table.name}   (local up, after local down)",
     )

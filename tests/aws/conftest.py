@@ -19,7 +19,7 @@ def cdcctl(
     fake_aws: FakeAws, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Run:
     """Give a function that runs one command line on a fresh account, the stack being demo."""
-    return _on(fake_aws, monkeypatch, capsys)
+    return use_account(fake_aws, monkeypatch, capsys)
 
 
 @pytest.fixture(scope="module")
@@ -33,14 +33,14 @@ def on_one_stack(
     shared_account: FakeAws, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> tuple[Run, FakeAws]:
     """Give the command line on an account whose stack is deployed once for the module."""
-    run = _on(shared_account, monkeypatch, capsys)
+    run = use_account(shared_account, monkeypatch, capsys)
     if not shared_account.client("s3").list_buckets()["Buckets"]:
         code, _, err = run("deploy", "--yes", "--skip", "db,topics")
         assert code == 0, err
     return run, shared_account
 
 
-def _on(
+def use_account(
     fake_aws: FakeAws, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Run:
     for name, value in fake_aws.env().items():

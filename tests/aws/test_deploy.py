@@ -19,6 +19,7 @@ from cdcctl.operations.deploy_choice import OnFailure
 from cdcctl.operations.infrastructure import InfraChange, StackOptions
 from cdcctl.ui.output import schema_of
 from tests.fakeaws.fixture import FakeAws
+from tests.local.tls_door import CERTIFICATES
 
 pytestmark = pytest.mark.aws
 
@@ -172,13 +173,18 @@ def test_a_reviewed_plan_is_carried_out_once_as_it_is_and_gone_on_with(
     cdcctl: Run, fake_aws: FakeAws, tmp_path: Path, changed_config: str
 ) -> None:
     file = tmp_path / "plan.json"
-    words = ("plan", "--skip", "db,topics", "--email", "ops@example.com", "--out", str(file))
+    root = CERTIFICATES / "root.pem"
+    told = ("--email", "ops@example.com", "--rds-ca", str(root))
+    words = ("plan", "--skip", "db,topics", *told, "--out", str(file))
     code, out, err = cdcctl(*words, "-o", "json")
     assert code == 0, err
     assert f"cdcctl deploy --plan {file}" in err
     held, shown = json.loads(file.read_text()), json.loads(out)["data"]
     assert held["changes"] == shown["changes"]
-    assert held["parameters"] == {"AlertEmail": "ops@example.com"}
+    assert held["parameters"] == {
+        "AlertEmail": "ops@example.com",
+        "DatabaseCa": root.read_text(),
+    }
 
     def refused(path: Path, *more: str) -> str:
         code, _, err = cdcctl("deploy", "--yes", "--plan", str(path), *more)
@@ -210,6 +216,10 @@ def test_a_reviewed_plan_is_carried_out_once_as_it_is_and_gone_on_with(
     (stack,) = fake_aws.client("cloudformation").describe_stacks(StackName="demo")["Stacks"]
     parameters = {each["ParameterKey"]: each["ParameterValue"] for each in stack["Parameters"]}
     assert parameters["AlertEmail"] == "ops@example.com"
+    (source,) = fake_aws.client("dms").describe_endpoints(
+        Filters=[{"Name": "endpoint-type", "Values": ["source"]}]
+    )["Endpoints"]
+    assert source["SslMode"] == "verify-full"
 
     code, out, err = cdcctl("deploy", "--yes", "--plan", str(file), "-o", "json")
     assert (code, json.loads(out)["data"]["changed"]) == (0, False), err

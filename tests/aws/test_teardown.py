@@ -23,6 +23,8 @@ from tests.aws.leaks import (
     told_passwords,
 )
 from tests.fakeaws.fixture import FakeAws
+from tests.fakeaws.test_functions import archive
+from tests.unit import lake_builder
 
 pytestmark = pytest.mark.aws
 
@@ -98,8 +100,12 @@ def test_nothing_is_left_no_password_is_told_and_a_second_run_has_nothing_to_do(
         assert told_passwords(held, surfaces) == []
     for kind in ("delta", "quarantine", "assets", "access-logs"):
         fill(fake_aws, f"demo-{kind}-{fake_aws.account}")
+    # Network interfaces outlive the functions, and hold subnets and groups until they go.
+    fake_aws.settings(lambda_interfaces=True)
     report = removed(cdcctl, "--retain", "none")
     assert report["left"] == []
+    left = fake_aws.client("ec2").describe_network_interfaces()["NetworkInterfaces"]
+    assert [each for each in left if "Lambda VPC ENI" in each["Description"]] == []
     assert len(report["inventory"]["buckets"]) == 4
     assert buckets(fake_aws) == set()
     assert "Enabled" not in data_key_states(fake_aws)
@@ -148,6 +154,63 @@ def test_all_buckets_can_stay_though_both_stacks_go(cdcctl: Run, fake_aws: FakeA
     assert buckets(fake_aws) == {f"demo-{kind}-{fake_aws.account}" for kind in kinds}
     code, out, _ = cdcctl("teardown", "--dry-run", "-o", "json")
     assert (code, json.loads(out)["data"]["inventory"]["stacks"]) == (0, [])
+
+
+def test_what_services_keep_beside_a_stack_is_found_and_goes(
+    cdcctl: Run, fake_aws: FakeAws, tmp_path: Path
+) -> None:
+    deploy(cdcctl)
+    rds, logs, functions = (fake_aws.client(name) for name in ("rds", "logs", "lambda"))
+    (database,) = rds.describe_db_instances()["DBInstances"]
+    identifier = database["DBInstanceIdentifier"]
+    rds.create_db_snapshot(DBSnapshotIdentifier="by-hand", DBInstanceIdentifier=identifier)
+    own = {
+        "/aws-glue/jobs/demo-security-role/demo-GlueRole/output",
+        "/aws-glue/jobs/logs-v2-demo-security",
+        f"/aws/rds/instance/{identifier.lower()}/upgrade",
+    }
+    others = {"/aws-glue/jobs/output", "/aws/rds/instance/demo-two-dbinstance-x1/upgrade"}
+    for group in own | others:
+        logs.create_log_group(logGroupName=group)
+    layer = archive({"python/x.py": ""})
+    functions.publish_layer_version(LayerName="demo-kafka", Content={"ZipFile": layer})
+    functions.publish_layer_version(LayerName="demo-two-kafka", Content={"ZipFile": layer})
+    versions = [lake_builder.version("2026-11-22T10:00:00Z", None, id=key) for key in (1, 2)]
+    lake_builder.write_history(tmp_path, "vehicles", {"id": "int"}, versions)
+    for file in filter(Path.is_file, (tmp_path / "delta").rglob("*")):
+        key = str(file.relative_to(tmp_path / "delta"))
+        fake_aws.client("s3").upload_file(str(file), f"demo-delta-{fake_aws.account}", key)
+
+    first = removed(cdcctl)
+    assert first["inventory"]["lake"] == [{"table": "vehicles", "history": 2, "refused": 0}]
+    assert own <= set(first["inventory"]["log_groups"])
+    assert "snapshot by-hand" in first["kept"]
+    assert first["left"] == []
+    assert {each["logGroupName"] for each in logs.describe_log_groups()["logGroups"]} == others
+    assert {each["LayerName"] for each in functions.list_layers()["Layers"]} == {"demo-two-kafka"}
+
+    secrets = fake_aws.client("secretsmanager")
+    for name in ("demo-dms-source", "demo-two-dms-source"):
+        secrets.create_secret(Name=name, SecretString="x")
+        secrets.delete_secret(SecretId=name, RecoveryWindowInDays=7)
+    second = removed(cdcctl, "--retain", "none")
+    assert {"snapshot by-hand", "secret demo-dms-source"} <= set(second["inventory"]["leftovers"])
+    assert (second["left"], second["kept"]) == ([], [])
+    assert rds.describe_db_snapshots()["DBSnapshots"] == []
+    waiting = secrets.list_secrets(IncludePlannedDeletion=True)["SecretList"]
+    assert [each["Name"] for each in waiting] == ["demo-two-dms-source"]
+
+
+@pytest.mark.slow
+def test_a_bucket_of_more_than_a_thousand_delete_markers_is_emptied(
+    cdcctl: Run, fake_aws: FakeAws
+) -> None:
+    deploy(cdcctl)
+    s3, bucket = fake_aws.client("s3"), f"demo-assets-{fake_aws.account}"
+    for _ in range(1_050):
+        s3.delete_object(Bucket=bucket, Key="gone")
+    assert removed(cdcctl, "--retain", "none")["left"] == []
+    assert buckets(fake_aws) == set()
 
 
 @pytest.mark.slow

@@ -24,6 +24,7 @@ INSERT INTO vehicles (id, vin, license_plate, make, model, year, fuel_type, stat
 VALUES (1, '1HGCM82633A004352', 'b-x 1', 'VW', 'Crafter', 2020, 'diesel', 'active'),
        (2, '1HGCM82633A004353', 'b-x 2', 'VW', 'Crafter', 1900, 'diesel', 'active')
 """
+TABLES = ("vehicles", "drivers", "vehicle_telemetry", "deliveries", "alerts")
 BAYS = """
   - name: bays
     primary_key: id
@@ -74,6 +75,10 @@ def test_a_pipeline_is_deployed_fed_changed_and_removed(
     done = {each["step"]: each for each in did("deploy", "--yes")["steps"]}
     assert done["bootstrap-db"]["status"] == "done"
     assert done["sync-topics"]["status"] == "done"
+    _, out, err = cdcctl("doctor", "-c", str(config), "-o", "json")
+    source = [each for each in json.loads(out)["data"]["checks"] if each["area"] == "source"]
+    assert len(source) > len(TABLES)
+    assert {each["verdict"] for each in source} <= {"pass", "warn"}, source
     servers.sql(ROWS)
 
     def history(key: str) -> list[dict[str, Any]]:
@@ -100,6 +105,16 @@ def test_a_pipeline_is_deployed_fed_changed_and_removed(
 
     eventually(has_bay, "a row of the new table came to the lake")
     assert len(history("1")) == 2
+    seeded = did("seed", "--rows", "27", "--bad-share", "0", "--yes")
+    assert {each["table"]: each["inserted"] for each in seeded["tables"]}["vehicles"] == 15
+    # DMS tells nothing of a truncate that closes a row: only a load does.
+    servers.sql("TRUNCATE bays", "INSERT INTO bays VALUES (8, 'south')")
+    eventually(lambda: len(history("17")) == 1, "a seeded row came to the lake")
+    eventually(lambda: bool(did("quarantine", "show", "bays")["rows"]), "the truncate was refused")
+    closing = ("reload", "bays", "--close-missing", "--max-share", "0.5", "--yes")
+    assert [each["status"] for each in did(*closing)["steps"]] == ["done", "done"]
+    (bay,) = did("history", "show", "bays", "7")["versions"]
+    assert not bay["is_current"]
 
     steps = {each["step"]: each["detail"] for each in json.loads(stopped(cdcctl))["data"]["steps"]}
     assert "ended after its batches" in steps["stop glue"]

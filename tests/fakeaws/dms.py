@@ -323,6 +323,7 @@ def create_replication_task(request: Request) -> Answer:
         "_later": [],
         "_was_started": False,
         "_reloaded_at": {},
+        "_loads_began": {},
         "_capture": None,
     }
     _tag(arn, request)
@@ -498,6 +499,7 @@ def reload_tables(request: Request) -> Answer:
         if name not in known:
             raise Refusal("ResourceNotFoundFault", f"Table {'.'.join(name)} is not in the task")
         task["_reloaded_at"][name] = due()
+        task["_loads_began"][name] = time.time()
         if task["_capture"] is not None:
             control = Path(task["_folder"]) / "control"
             control.mkdir(exist_ok=True)
@@ -521,7 +523,8 @@ def _statistics(task: dict[str, Any]) -> list[dict[str, Any]]:
     counted = _capture_state(task)
     rows = []
     for schema, table in _tables(task):
-        reloading = task["_reloaded_at"].get((schema, table), 0) > time.time()
+        asked = Path(task.get("_folder", "")) / "control" / f"{_RELOAD}.{table}"
+        reloading = task["_reloaded_at"].get((schema, table), 0) > time.time() or asked.exists()
         known = counted.get(f"{schema}.{table}", {})
         loaded = known.get("is_loaded", not counted)
         state = "Table completed" if loaded and not reloading else "Full load"
@@ -530,6 +533,9 @@ def _statistics(task: dict[str, Any]) -> list[dict[str, Any]]:
                 "SchemaName": schema,
                 "TableName": table,
                 "TableState": "Table is being reloaded" if reloading else state,
+                "FullLoadStartTime": task["_loads_began"].get(
+                    (schema, table), task["ReplicationTaskStartDate"]
+                ),
                 "FullLoadRows": known.get("load_rows", 0 if counted else 10),
                 "Inserts": known.get("inserts", 0),
                 "Updates": known.get("updates", 0),

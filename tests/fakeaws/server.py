@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import signal
 import sys
 import threading
@@ -41,7 +42,46 @@ def _install() -> Any:
     cfn_types.install()
     faults.watch_connections()
     stores = (*dms.STORES, *msk.STORES, *glue_runs.STORES, *cfn_types.STORES)
-    return faults.Door(ministack_app.app, lambda account: _forget(stores, account))
+    app = ministack_app.app
+    if ministack_app.AUTH:
+        app = _over_tls(app)
+        _name_resources()
+    return faults.Door(app, lambda account: _forget(stores, account))
+
+
+def _over_tls(app: Any) -> Any:
+    """Have every request count as one over TLS: bucket policies deny the others."""
+
+    async def over_tls(scope: Any, receive: Any, send: Any) -> None:
+        await app({**scope, "scheme": "https"}, receive, send)
+
+    return over_tls
+
+
+def _name_resources() -> None:
+    """Tell which resource a call is about where ministack does not: IAM narrows rights to it."""
+    from urllib.parse import unquote
+
+    from ministack.core import iam_actions
+    from ministack.core.responses import get_account_id, get_region
+
+    known = iam_actions.extract_resource_arn
+
+    def resource_arn(
+        service: str, method: str, path: str, headers: Any, body: bytes, query: Any, *place: str
+    ) -> Any:
+        found = known(service, method, path, headers, body, query, *place)
+        arn = re.search(r"arn:aws:kafka:[^/]+/.+", unquote(path))
+        if service == "kafka" and arn is not None:
+            return arn[0]
+        if service == "athena" and found == "*":
+            return f"arn:aws:athena:{get_region()}:{get_account_id()}:workgroup/primary"
+        simulated = query.get("PolicySourceArn")
+        if service == "iam" and simulated:
+            return simulated[0] if isinstance(simulated, list) else simulated
+        return found
+
+    iam_actions.extract_resource_arn = resource_arn
 
 
 def _forget(stores: tuple[Any, ...], account: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import pytest
 
@@ -16,10 +16,6 @@ from glue_job.contract.model import Column, DqRule, Pipeline, Table, Transform
 from glue_job.contract.types import DataType
 
 
-def no_server() -> NoReturn:
-    raise AssertionError("rows are made without a server")
-
-
 @pytest.fixture(scope="module")
 def pipeline() -> Pipeline:
     return load_config(Path(__file__).parents[2] / "config" / "tables.yaml").pipeline
@@ -27,7 +23,7 @@ def pipeline() -> Pipeline:
 
 @pytest.fixture
 def fleet() -> Fleet:
-    fleet = Fleet(no_server, FleetPlan(seed=5))
+    fleet = Fleet(FleetPlan(seed=5))
     fleet._live = {table: [1, 2, 3] for table in TABLES}
     return fleet
 
@@ -62,7 +58,7 @@ def test_a_speed_of_400_is_among_the_bad_rows() -> None:
 
 def test_the_same_seed_gives_the_same_rows() -> None:
     def rows(seed: int) -> list[dict[str, Any]]:
-        fleet = Fleet(no_server, FleetPlan(seed=seed))
+        fleet = Fleet(FleetPlan(seed=seed))
         fleet._live = {table: [1, 2, 3] for table in TABLES}
         return [NEW_ROWS[table](fleet, 7) for table in TABLES]
 

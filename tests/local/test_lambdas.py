@@ -12,13 +12,18 @@ from typing import Any
 import psycopg2
 import psycopg2.errors
 import pytest
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.admin import KafkaAdminClient, ScramMechanism, UserScramCredentialUpsertion
+from kafka.errors import TopicAuthorizationFailedError
 
 from cdcctl.compile.artefacts import ddl_artefact
+from cdcctl.local.broker import sasl_settings
 from cdcctl.local.postgres import PostgresServer
 from cdcctl.operations.source_database import breaking_differences
 from glue_job.contract.loader import load as load_config
 from tests.local import lambdas
 from tests.local.running_stack import RunningStack
+from tests.local.tls_door import CERTIFICATES, tls_door
 
 pytestmark = pytest.mark.local
 
@@ -79,9 +84,11 @@ def sql_runner(
     }.items():
         monkeypatch.setenv(name, value)
 
-    def ask(content: Any, action: str = "apply_ddl", **event: Any) -> dict[str, Any]:
+    def ask(
+        content: Any, action: str = "apply_ddl", at: str = "config/abc/file.json", **event: Any
+    ) -> dict[str, Any]:
         answer: dict[str, Any] = function.handler(
-            {"action": action, **assets.put(content), **event}, None
+            {"action": action, **assets.put(content, at), **event}, None
         )
         return answer
 
@@ -198,6 +205,117 @@ def test_a_wrong_password_is_told_without_it(
     assert "the database does not answer" in answer["error"]
 
 
+@pytest.mark.parametrize(
+    ("root", "host", "said"),
+    [
+        ("root.pem", "localhost", None),
+        ("other-root.pem", "localhost", "certificate verify failed"),
+        ("root.pem", "127.0.0.1", "does not match host name"),
+    ],
+)
+def test_the_source_is_verified_by_the_root_that_a_stack_has(
+    root: str,
+    host: str,
+    said: str | None,
+    sql_runner: Ask,
+    running: RunningStack,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    held = PostgresServer(running.stack, int(running.report.postgres["port"])).parameters()
+    monkeypatch.setenv("DB_SSLMODE", "verify-full")
+    monkeypatch.setenv("DB_CA", (CERTIFICATES / root).read_text())
+    monkeypatch.setenv("DB_HOST", host)
+    with tls_door(held["host"], int(held["port"])) as port:
+        monkeypatch.setenv("DB_PORT", str(port))
+        answer = sql_runner(artefact(), "inspect")
+    assert answer["statusCode"] == (200 if said is None else 400)
+    assert said is None or said in answer["error"]
+
+
+def car(operation: str, key: int | None, **values: Any) -> dict[str, Any]:
+    return {"operation": operation, "table": "cars", "key": key, "values": values}
+
+
+def rows(*transactions: list[dict[str, Any]], last: int = 0) -> dict[str, Any]:
+    return {
+        "schema": "lambda_made",
+        "tables": ["cars", "bikes"],
+        "last": {"cars": last},
+        "transactions": list(transactions),
+    }
+
+
+@pytest.fixture
+def seed(sql_runner: Ask) -> Ask:
+    sql_runner(artefact())
+
+    def ask(content: Any, key: str = "seed/abc/rows.json") -> dict[str, Any]:
+        return sql_runner(content, "seed", at=key)
+
+    return ask
+
+
+def cars(running: RunningStack) -> list[tuple[Any, ...]]:
+    return running.sql("SELECT id, vin, xmin::text FROM lambda_made.cars ORDER BY id")
+
+
+def test_rows_are_written_once_in_their_transactions(seed: Ask, running: RunningStack) -> None:
+    assert seed(rows())["body"] == {"keys": {"cars": []}}
+    made = rows(
+        [car("insert", None, id=1, vin="it's"), car("insert", None, id=2, vin="b")],
+        [car("insert", None, id=3, vin=None, seen_at="2026-01-05T06:00:00+00:00")],
+        [car("update", 1, id=4), car("update", 3, price=1.5), car("delete", 2)],
+    )
+    assert seed(made)["body"] == {"keys": {"cars": [4, 3]}}
+    (third, no_vin, one), (fourth, vin, other) = cars(running)
+    assert (third, no_vin, fourth, vin) == (3, None, 4, "it's")
+    assert one == other
+    answer = seed(made)
+    assert answer["statusCode"] == 400
+    assert "others have written" in answer["error"]
+    assert [key for key, *_ in cars(running)] == [3, 4]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        car("TRUNCATE", 1),
+        {**car("insert", None, id=1), "table": "kinds"},
+        car("insert", None, id={"a": 1}),
+    ],
+)
+def test_a_row_of_another_shape_is_refused(
+    change: dict[str, Any], seed: Ask, running: RunningStack
+) -> None:
+    assert "not one that may be written" in seed(rows([change]))["error"]
+    assert cars(running) == []
+
+
+def test_a_name_is_never_read_as_sql(seed: Ask, running: RunningStack) -> None:
+    injected = car("insert", None, **{"id) VALUES (1); DROP TABLE lambda_made.cars --": 1})
+    assert "does not exist" in seed(rows([injected]))["error"]
+    assert cars(running) == []
+
+
+def test_what_is_written_before_a_refused_row_stays(seed: Ask, running: RunningStack) -> None:
+    first, twice = [car("insert", None, id=1)], [car("insert", None, id=2), car("delete", "x")]
+    answer = seed(rows(first, twice))
+    assert "transaction 2 failed, the 1 before it are kept" in answer["error"]
+    assert [key for key, *_ in cars(running)] == [1]
+
+
+def test_two_seeds_at_once_are_one(seed: Ask, running: RunningStack) -> None:
+    server = PostgresServer(running.stack, int(running.report.postgres["port"]))
+    with closing(server.connect()) as other, other.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(hashtext('cdcctl seed'))")
+        assert "another seed" in seed(rows())["error"]
+
+
+@pytest.mark.parametrize("key", ["config/abc/rows.json", "code/rows.json"])
+def test_rows_lie_in_their_own_folder(key: str, seed: Ask) -> None:
+    assert "not the key of an artefact" in seed(rows(), key)["error"]
+
+
 @pytest.fixture
 def kafka_admin(
     running: RunningStack, assets: lambdas.Assets, monkeypatch: pytest.MonkeyPatch
@@ -216,6 +334,7 @@ def kafka_admin(
     monkeypatch.setenv("ASSETS_BUCKET", "assets")
     monkeypatch.setenv("SECRET_ARN", "arn")
     monkeypatch.setenv("BROKERS", "1")
+    monkeypatch.setenv("DMS_USER", "dms")
     monkeypatch.setenv("BOOTSTRAP_SERVERS", str(running.report.kafka["bootstrap_servers"]))
     monkeypatch.setenv("KAFKA_SECURITY_PROTOCOL", "SASL_PLAINTEXT")
 
@@ -266,6 +385,28 @@ def test_only_a_topic_that_is_named_and_unknown_is_removed(kafka_admin: Ask) -> 
     left = kafka_admin(topic("lambda-b"))["body"]
     assert "lambda-c" not in left["unknown"]
     assert left["created"] == []
+
+
+def test_dms_writes_to_its_topics_and_reads_none(kafka_admin: Ask, running: RunningStack) -> None:
+    own = sasl_settings(
+        str(running.report.kafka["sasl_username"]),
+        running.stack.password(running.stack.kafka_password),
+    )
+    brokers = {"bootstrap_servers": running.report.kafka["bootstrap_servers"]}
+    login = UserScramCredentialUpsertion("dms", ScramMechanism.SCRAM_SHA_512, password="secret")
+    with closing(KafkaAdminClient(**brokers, **own)) as admin:
+        admin.alter_user_scram_credentials([login])
+    assert kafka_admin(topic("lambda-e"), dry_run=True)["body"]["granted"] == ["lambda-e"]
+    assert kafka_admin(topic("lambda-e"))["body"]["granted"] == ["lambda-e"]
+    assert kafka_admin(topic("lambda-e"))["body"]["granted"] == []
+    dms = {**brokers, **sasl_settings("dms", "secret")}
+    with closing(KafkaProducer(**dms)) as producer:
+        assert producer.send("lambda-e", b"x").get(20).topic == "lambda-e"
+    with closing(KafkaConsumer(**dms)) as consumer:
+        consumer.assign([TopicPartition("lambda-e", 0)])
+        consumer.seek_to_beginning()
+        with pytest.raises(TopicAuthorizationFailedError):
+            consumer.poll(10_000)
 
 
 def test_brokers_that_do_not_answer_are_told(

@@ -105,6 +105,7 @@ def test_a_stack_is_started_filled_killed_continued_and_removed(shell: Shell) ->
     }
     again = shell.up(FLEET)
     assert (again.returncode, "was up already" in again.stdout) == (0, True)
+    assert "LOC063" in shell.error(shell.up(FLEET, "--allow-quarantine", "vehicles"))
     other = shell.up(CONFIG)
     assert (other.returncode, "LOC054" in shell.error(other)) == (1, True)
 

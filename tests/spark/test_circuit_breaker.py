@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
+from cdcctl.ui import local_stack as view
 from glue_job.consent import Consent
 from glue_job.errors import JobError
 from tests.spark.small_lake import CONFIG, TABLE, SmallLake, change
+from tests.unit.test_monitor import Told
 
 pytestmark = pytest.mark.spark
 
@@ -25,7 +27,12 @@ MESSAGES = [
 ]
 
 
-def test_a_batch_that_is_mostly_bad_is_not_written(spark: SparkSession, tmp_path: Path) -> None:
+def test_a_batch_that_is_mostly_bad_is_not_written(
+    spark: SparkSession,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     lake = SmallLake(spark, tmp_path, GUARDED)
     with pytest.raises(JobError) as stopped:
         lake.take(0, MESSAGES)
@@ -38,6 +45,16 @@ def test_a_batch_that_is_mostly_bad_is_not_written(spark: SparkSession, tmp_path
     assert error.why is not None
     assert "BAD_TYPE:age 1, age_range 1" in error.why
     assert "--allow-quarantine people" in (error.fix or "")
+    # Who reads `local status` finds the cause and the way on, at 80 columns too.
+    (tmp_path / "told").mkdir()
+    told = Told(tmp_path / "told", stack=None)
+    told.monitor.failed(error, failures=2)
+    monkeypatch.setenv("COLUMNS", "80")
+    view.show_status(told.stack(), with_limits=False)
+    screen = " ".join(capsys.readouterr().out.split())
+    assert "does not go on: LAK050: `people`: 2 of 4 messages" in screen
+    assert "most of them fail BAD_TYPE:age 1, age_range 1" in screen
+    assert "cdcctl start glue --allow-quarantine people" in screen
     assert set(lake.versions().values()) == {0}
 
     let_through = replace(lake, consent=Consent(allow_quarantine=(TABLE,)))

@@ -99,10 +99,10 @@ def data_of(text: str) -> Any:
 
 
 def test_a_history_that_is_right(lake: Path, cdcctl: Any) -> None:
-    assert [line.split() for line in cdcctl(lake, "history verify").splitlines()] == [
-        ["TABLE", "VERSIONS", "I1", "I2", "I3", "I4"],
-        ["vehicles", "4", "✔", "✔", "✔", "✔"],
-    ]
+    heading, line, *legend = cdcctl(lake, "history verify").splitlines()
+    assert heading.split() == ["TABLE", "VERSIONS", "I1", "I2", "I3", "I4"]
+    assert line.split() == ["vehicles", "4", "✔", "✔", "✔", "✔"]
+    assert " ".join(legend).startswith("✔ holds: I1 at most one current row a key; I2 ")
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,8 @@ def test_every_event_of_a_row_is_told(lake: Path, cdcctl: Any) -> None:
         "2026-11-22 13:00:00 delete applied 0:13 3 0",
         "2026-11-22 14:00:00 insert applied 0:14 3 0",
     ]
-    assert lines[-1] == "mend: cdcctl quarantine replay vehicles --id 0:20 --dry-run"
+    mend = " ".join(" ".join(lines[-3:]).split())
+    assert f"mend: cdcctl quarantine replay vehicles --id 0:20 --dry-run --lake {lake}" in mend
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+import pty
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -110,14 +114,15 @@ def json_of(text: str) -> Any:
     return document["data"]
 
 
-def test_the_newest_rows_are_shown_with_what_failed_first(cdcctl: Any) -> None:
+def test_the_newest_rows_are_shown_with_what_failed_first(cdcctl: Any, lake: Path) -> None:
     lines = [line.rstrip() for line in cdcctl("quarantine show vehicles").splitlines()]
     assert lines[0] == "vehicles: 3 of 3 quarantined rows, newest first"
     assert lines[1].split() == ["FAILED", "RULE", "KEY", "ID", "WHEN"]
     assert lines[2].split()[:2] == ["****", "BAD_JSON"]
     assert lines[3].split()[:2] == ["truncate", "UNKNOWN_OPERATION"]
     assert lines[4].startswith("speed_kmh = 400.1  veh_001 +1         id=7  0:10  ")
-    assert lines[5] == "more: cdcctl quarantine inspect vehicles 0:11"
+    more = f"more: cdcctl quarantine inspect vehicles 0:11 --lake {lake}"
+    assert " ".join(lines[5:]) == more
     assert all(len(line) <= 80 for line in lines)
 
 
@@ -469,6 +474,7 @@ def test_a_damaged_table_is_named(cdcctl: Any, tmp_path: Path) -> None:
     assert error[2] == "  fix:  restore the missing or damaged file"
 
 
+@pytest.mark.parametrize("width", [80, 120])
 @pytest.mark.parametrize("color", [False, True])
 @pytest.mark.parametrize(
     "line",
@@ -486,15 +492,42 @@ def test_a_damaged_table_is_named(cdcctl: Any, tmp_path: Path) -> None:
     ],
 )
 def test_no_screen_is_wider_than_the_terminal(
-    cdcctl: Any, line: str, color: bool, monkeypatch: pytest.MonkeyPatch
+    cdcctl: Any, line: str, color: bool, width: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
     monkeypatch.setattr(console, "has_color", lambda _: color)
     if color:
         monkeypatch.setenv("FORCE_COLOR", "1")
     shown = cdcctl(line)
     plain = re.sub(r"\x1b\[[0-9;]*m", "", shown)
     assert (plain != shown) == color
-    assert max(len(each.rstrip()) for each in plain.splitlines()) <= 80
+    assert max(len(each.rstrip()) for each in plain.splitlines()) <= width
+
+
+def test_a_terminal_shows_colour_unless_no_color_is_set(
+    lake: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The screen is read as a terminal gives it: nothing that styles it may be left."""
+    line = ["metrics", "show", "--lake", str(lake), "-c", str(lake.parent / "tables.yaml")]
+    monkeypatch.setenv("TERM", "xterm-256color")
+
+    def on_terminal(**environment: str) -> str:
+        ours, theirs = pty.openpty()
+        command = [sys.executable, "-m", "cdcctl", *line]
+        done = subprocess.run(
+            command, stdout=theirs, env={**os.environ, **environment}, check=False, timeout=30
+        )
+        os.close(theirs)
+        shown = os.read(ours, 65536).decode()
+        os.close(ours)
+        assert done.returncode == 0
+        return shown
+
+    plain = on_terminal(NO_COLOR="1")
+    assert "\x1b" not in plain
+    coloured = on_terminal()
+    assert "\x1b[" in coloured
+    assert re.sub(r"\x1b\[[0-9;]*m", "", coloured).split() == plain.split()
 
 
 def test_a_row_that_is_too_wide_for_a_table_is_shown_value_by_value(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pytest
@@ -11,9 +12,11 @@ import pytest
 from cdcctl import app
 from cdcctl.errors import ExitCode
 from cdcctl.operations.named_queries import NamedQuery, read_queries
+from cdcctl.operations.target import Target
 from cdcctl.ui.output import schema_of
 from glue_job.contract.loader import load
 from tests.unit import lake_builder as build
+from tests.unit.answering_aws import AnsweringAws
 
 CONFIG = Path("config/tables.yaml")
 QUERIES = read_queries(Path("config/analytics.sql"))
@@ -166,6 +169,83 @@ def test_what_cannot_be_answered_says_why(
 ) -> None:
     seen, _, err = answer(capsys, asked, "--lake", str(lake))
     assert (seen, said in err) == (code, True), err
+
+
+def on_athena(monkeypatch: pytest.MonkeyPatch, **answers: Any) -> list[dict[str, Any]]:
+    """Let the stack demo be an Athena that answers from a table; give what it was asked to run."""
+    started: list[dict[str, Any]] = []
+
+    def start(asked: dict[str, Any]) -> dict[str, str]:
+        started.append(asked)
+        return {"QueryExecutionId": "q-17"}
+
+    aws = AnsweringAws({"start_query_execution": start, **answers})
+    target = Target("demo", aws)  # type: ignore[arg-type]  # from a table
+    monkeypatch.setattr("cdcctl.operations.query.open_target", lambda _: target)
+    return started
+
+
+def execution(state: str, reason: str = "", scanned: int = 0) -> dict[str, Any]:
+    return {
+        "QueryExecution": {
+            "Status": {"State": state, "StateChangeReason": reason},
+            "Statistics": {"DataScannedInBytes": scanned},
+        }
+    }
+
+
+def test_athena_tells_what_it_scanned(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = [["name", "n"], ["Ann", "3"], [None, "1"]]
+    rows = [{"Data": [{"VarCharValue": v} if v else {} for v in row]} for row in values]
+    started = on_athena(
+        monkeypatch,
+        get_query_execution=execution("SUCCEEDED", scanned=1_234_567),
+        get_query_results=rows,
+    )
+    asked = "SELECT name, count(*) AS n FROM drivers GROUP BY name"
+    code, out, err = answer(capsys, asked, "--stack", "demo", "-o", "json")
+    assert code == 0, err
+    document = json.loads(out)
+    jsonschema.validate(document, schema_of("query/v1"))
+    assert document["data"]["rows"] == [{"name": "****", "n": "3"}, {"name": None, "n": "1"}]
+    assert document["data"]["scanned_bytes"] == 1_234_567
+    assert started[0]["QueryString"] == asked
+    assert started[0]["QueryExecutionContext"] == {"Database": "demo_db"}
+    assert started[0]["ResultConfiguration"] == {
+        "OutputLocation": "s3://demo-assets-123456789012/athena/"
+    }
+    _, out, _ = answer(capsys, asked, "--stack", "demo")
+    assert out.splitlines()[-1].endswith("scanned by Athena: 1,234,567 bytes")
+
+
+def test_why_athena_failed_is_said(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reason = "TABLE_NOT_FOUND: line 1:15: Table 'demo_db.ships' does not exist"
+    on_athena(monkeypatch, get_query_execution=execution("FAILED", reason))
+    code, out, err = answer(capsys, "SELECT * FROM ships", "--stack", "demo")
+    assert (code, out) == (ExitCode.FAILED, "")
+    assert err == (
+        "error[AWS020]: Athena did not answer the query (failed)\n"
+        f"  why:  {reason} (query q-17)\n"
+        "  fix:  cdcctl sync-catalog   when a table is not found; else mend the SQL\n"
+    )
+
+
+def test_a_query_that_takes_too_long_is_stopped(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped: list[dict[str, Any]] = []
+    on_athena(
+        monkeypatch,
+        get_query_execution=execution("RUNNING"),
+        stop_query_execution=stopped.append,
+    )
+    words = ("--stack", "demo", "--timeout", "0")
+    assert answer(capsys, "SELECT * FROM drivers", *words)[0] == ExitCode.TIMEOUT
+    assert stopped == [{"QueryExecutionId": "q-17"}]
 
 
 def test_without_lake_and_stack_the_choice_is_named(

@@ -242,7 +242,7 @@ def test_a_lag_over_the_tables_limit_is_told(tmp_path: Path) -> None:
     assert told.sent == []
     told.monitor.lag_is(Lag(4, 61.0))
     assert "4 messages wait in `cdc-vehicles`, the oldest for 61 s (sla_seconds 60)" in told.sent[0]
-    assert "cdcctl local status" in told.sent[0]
+    assert "cdcctl logs job --table vehicles --local" in told.sent[0]
     told.monitor.lag_is(Lag(0, 0.0))
     assert told.sent[1].startswith("recovered after 0 s: 4 messages wait")
 

@@ -239,6 +239,24 @@ def test_the_lake_tells_of_each_table(lake: Lake, capsys: pytest.CaptureFixture[
     assert "8/8" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_screen_fits_and_names_each_problem_with_its_command(
+    width: int, lake: Lake, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    stopped = {**TASK, "Status": "failed", "LastFailureMessage": "the slot is gone " * 9}
+    found = asked(lake, describe_replication_tasks=[stopped])
+    view.show_status(found)
+    lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+    assert max(map(len, lines)) <= width
+    screen = " ".join(lines)
+    assert len(found.problems) == 3
+    for problem in found.problems:
+        assert " ".join(f"{problem.text}   {problem.fix}".split()) in " ".join(screen.split())
+    (row,) = [line for line in lines if line.startswith("alerts")]
+    assert row.endswith("–")
+
+
 def test_an_idle_table_is_not_late(lake: Lake, tmp_path: Path) -> None:
     """Its newest batch is old; only where no lag is known does that count."""
     config = tmp_path / "tables.yaml"

@@ -105,6 +105,25 @@ def test_a_deletion_that_failed_is_told_what_stays() -> None:
     assert retained(given, "arn:demo", keeping) == ["DataKey", "DeltaBucket"]
 
 
+@pytest.mark.parametrize(
+    ("states", "named"),
+    [
+        ({"DeltaBucket": "DELETE_SKIPPED"}, ["DataKey"]),
+        ({"DeltaBucket": "DELETE_SKIPPED", "DbInstance": "DELETE_COMPLETE"}, ["DataKey"]),
+        ({"DeltaBucket": "DELETE_FAILED", "DataKey": "DELETE_SKIPPED"}, ["DeltaBucket"]),
+    ],
+)
+def test_what_a_deletion_has_passed_is_not_named_and_has_its_say(
+    states: dict[str, str], named: list[str]
+) -> None:
+    there = [
+        {"LogicalResourceId": name, "PhysicalResourceId": id_, "ResourceStatus": states.get(name)}
+        for name, id_ in RESOURCES.items()
+    ]
+    given = target("DELETE_FAILED", list_stack_resources=there)
+    assert retained(given, "arn:demo", Keeping(("demo-delta-1",), final_snapshot=True)) == named
+
+
 def test_a_job_without_its_assets_bucket_is_ended_through_the_api() -> None:
     states = ["RUNNING"]
 

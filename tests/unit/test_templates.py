@@ -92,6 +92,15 @@ def test_no_password_is_a_parameter_or_stands_in_the_template(rendered: Rendered
     assert document["Resources"]["DbInstance"]["Properties"]["ManageMasterUserPassword"] is True
 
 
+def test_the_source_is_verified_where_its_root_is_given(resources: dict[str, Any]) -> None:
+    mode = {"Fn::If": ["HasDatabaseCa", "verify-full", "require"]}
+    source = properties(resources, "SourceEndpoint")
+    assert source["SslMode"] == mode
+    assert source["CertificateArn"]["Fn::If"][:2] == ["HasDatabaseCa", {"Ref": "SourceCertificate"}]
+    assert properties(resources, "SqlRunner")["Environment"]["Variables"]["DB_SSLMODE"] == mode
+    assert resources["SourceCertificate"]["Condition"] == "HasDatabaseCa"
+
+
 def kafka_secrets(resources: dict[str, Any]) -> list[dict[str, Any]]:
     return [properties(resources, name) for name in ("JobSecret", "DmsSecret")]
 

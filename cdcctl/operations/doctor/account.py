@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING
 
-from cdcctl.aws.cloudformation import find_stack
+from cdcctl.aws.cloudformation import find_stack, stack_outputs
 from cdcctl.aws.errors import AwsError
-from cdcctl.operations.doctor.check import Check, Probe, Verdict
+from cdcctl.compile.names import MAX_BUCKET_NAME
+from cdcctl.operations.doctor.check import NOT_SET, Check, Probe
 from cdcctl.operations.doctor.policies import ACTIONS, Role
 from cdcctl.operations.target import Target
+
+if TYPE_CHECKING:
+    from cdcctl.aws.session import Aws
 
 _AREA = "account"
 KAFKA_VERSION = "3.8.x"
 DMS_VERSION = "3.6.1"
 POSTGRES_MAJOR = "17"
+GLUE_VERSION = "5.1"
 _SIMULATED_AT_ONCE = 100
 _MAX_SKEW_SECONDS = 240
 """AWS refuses a signature that is five minutes off."""
@@ -31,9 +39,30 @@ def probes(target: Target) -> tuple[Probe, ...]:
         Probe(_AREA, "kafka version", lambda: _kafka_version(target)),
         Probe(_AREA, "dms version", lambda: _dms_version(target)),
         Probe(_AREA, "postgres version", lambda: _postgres_version(target)),
-        Probe(_AREA, "vpc quota", lambda: _vpc_quota(target)),
-        Probe(_AREA, "leftovers", lambda: _leftovers(target)),
+        Probe(_AREA, "end dates", lambda: end_dates(datetime.now(UTC).date())),
+        Probe(_AREA, "stack name", lambda: _stack_name(target)),
+        Probe(_AREA, "alert topic", lambda: _alert_topic(target)),
+        *(Probe(_AREA, f"{each.what} quota", partial(_quota, target, each)) for each in QUOTAS),
+        *(
+            Probe(_AREA, f"leftover {kind}", partial(_leftovers, target, kind, remains))
+            for kind, remains in _REMAINS.items()
+        ),
     )
+
+
+def chosen(values: Mapping[str, str], target: Target) -> Iterator[Probe]:
+    """Tell each value that decides where the tool works, with where it came from."""
+    for name, said in values.items():
+        yield Probe("config", name, partial(_chosen, name, said, target))
+
+
+def _chosen(name: str, said: str, target: Target) -> Check:
+    match name:
+        case "region" if said == NOT_SET:
+            said = f"{target.aws.region}, from AWS's own settings"
+        case "expected_account" if said == NOT_SET:
+            said = f"{NOT_SET}: any account is taken; cdcctl.toml may name one"
+    return Check("config", name, "pass", said)
 
 
 def _identity(target: Target) -> Check:
@@ -170,43 +199,172 @@ def _offered(name: str, wanted: str, is_there: bool, offered: Iterable[str]) -> 
     )
 
 
-def _vpc_quota(target: Target) -> Check:
-    used = sum(1 for _ in target.aws.pages("ec2", "describe_vpcs", "Vpcs"))
+@dataclass(frozen=True)
+class Quota:
+    """What an account may have of something, how much a stack takes, and who tells the use."""
+
+    what: str
+    service: str
+    code: str
+    taken: int
+    used: Callable[[Aws], int] | None = None
+
+
+def _vpcs(aws: Aws) -> int:
+    return sum(1 for _ in aws.pages("ec2", "describe_vpcs", "Vpcs"))
+
+
+def _databases(aws: Aws) -> int:
+    return sum(1 for _ in aws.pages("rds", "describe_db_instances", "DBInstances"))
+
+
+def _replication_instances(aws: Aws) -> int:
+    listed = aws.pages("dms", "describe_replication_instances", "ReplicationInstances")
+    return sum(1 for _ in listed)
+
+
+def _brokers(aws: Aws) -> int:
+    listed = aws.pages("kafka", "list_clusters_v2", "ClusterInfoList")
+    return sum(each.get("Provisioned", {}).get("NumberOfBrokerNodes", 0) for each in listed)
+
+
+QUOTAS = (
+    Quota("VPCs", "vpc", "L-F678F1CE", 1, _vpcs),
+    Quota("RDS instances", "rds", "L-7B6409FD", 1, _databases),
+    Quota("DMS instances", "dms", "L-C2341CDC", 1, _replication_instances),
+    Quota("MSK brokers", "kafka", "L-EDD31C36", 3, _brokers),
+    Quota("Glue DPUs", "glue", "L-08F3B322", 2),
+    Quota("concurrent Lambda executions", "lambda", "L-B99A9384", 4),
+)
+"""What the larger profile takes; of Glue and Lambda nobody tells what others use."""
+
+
+def _quota(target: Target, quota: Quota) -> Check:
+    name = f"{quota.what} quota"
+    used = 0 if quota.used is None else quota.used(target.aws)
     answer = target.aws.call(
-        "service-quotas", "get_service_quota", ServiceCode="vpc", QuotaCode="L-F678F1CE"
+        "service-quotas", "get_service_quota", ServiceCode=quota.service, QuotaCode=quota.code
     )
     allowed = int(answer["Quota"]["Value"])
-    verdict: Verdict = "pass" if used < allowed else "fail"
-    fix = "" if used < allowed else "delete an unused VPC, or ask Service Quotas for more"
-    return Check(_AREA, "vpc quota", verdict, f"{used} of {allowed} VPCs are used", fix)
-
-
-def _leftovers(target: Target) -> Check:
-    """Look for what an earlier stack of this name left and a new one would collide with."""
-    if find_stack(target.aws, target.stack) is not None:
-        return Check(_AREA, "leftovers", "pass", "the stack is there; its parts are its own")
-    found = list(_remains(target))
-    if not found:
-        return Check(_AREA, "leftovers", "pass", "nothing bears the names of this stack")
+    seen = f"{used} of {allowed} are used" if quota.used else f"{allowed} are allowed"
+    if used + quota.taken <= allowed or find_stack(target.aws, target.stack) is not None:
+        return Check(_AREA, name, "pass", seen)
     return Check(
         _AREA,
-        "leftovers",
+        name,
+        "fail",
+        f"{seen}, expected room for {quota.taken}",
+        f"aws service-quotas request-service-quota-increase --service-code {quota.service}"
+        f" --quota-code {quota.code} --desired-value {used + quota.taken}, or delete an unused one",
+    )
+
+
+END_DATES = {
+    f"PostgreSQL {POSTGRES_MAJOR}": date(2030, 2, 28),
+    "Lambda's python3.13": date(2029, 6, 30),
+}
+"""When AWS ends support, as it has published; no call of AWS tells runtimes and Glue versions."""
+_WITHOUT_END = f"Glue {GLUE_VERSION}, Kafka {KAFKA_VERSION}, DMS {DMS_VERSION}"
+_NOTICE = timedelta(days=180)
+
+
+def end_dates(today: date) -> Check:
+    """Tell what ends soon of the versions that the templates name."""
+    near = [f"{name} on {end}" for name, end in END_DATES.items() if today + _NOTICE >= end]
+    if near:
+        return Check(
+            _AREA, "end dates", "warn", f"support ends: {', '.join(near)}", "upgrade cdcctl"
+        )
+    listed = ", ".join(f"{name} {end}" for name, end in END_DATES.items())
+    return Check(
+        _AREA, "end dates", "pass", f"support until: {listed}; no end published: {_WITHOUT_END}"
+    )
+
+
+def _stack_name(target: Target) -> Check:
+    longest = max(target.names.buckets, key=len)
+    seen = f"the longest bucket, {longest}, has {len(longest)} of {MAX_BUCKET_NAME} characters"
+    return Check(_AREA, "stack name", "pass", seen)
+
+
+def _alert_topic(target: Target) -> Check:
+    """Look whether anybody is told of alarms."""
+    name = "alert topic"
+    arn = stack_outputs(target.aws, target.stack).get("AlertTopicArn")
+    if arn is None:
+        return Check(_AREA, name, "pass", "there is no stack yet")
+    held = target.aws.pages("sns", "list_subscriptions_by_topic", "Subscriptions", TopicArn=arn)
+    listed = list(held)
+    confirmed = [each for each in listed if each["SubscriptionArn"].startswith("arn:")]
+    if confirmed:
+        return Check(_AREA, name, "pass", f"{len(confirmed)} subscriptions are confirmed")
+    waiting = [each["Endpoint"] for each in listed]
+    return Check(
+        _AREA,
+        name,
+        "warn",
+        f"nobody is told of alarms: {', '.join(waiting)} has not confirmed"
+        if waiting
+        else "nobody is told of alarms: it has no subscription",
+        "follow the link in the mail from AWS"
+        if waiting
+        else f"cdcctl deploy --stack {target.stack} --email ADDRESS",
+    )
+
+
+def _leftovers(target: Target, kind: str, remains: Callable[[Target], Iterable[str]]) -> Check:
+    """Look for what an earlier stack of this name left and a new one would collide with."""
+    name = f"leftover {kind}"
+    if find_stack(target.aws, target.stack) is not None:
+        return Check(_AREA, name, "pass", "the stack is there; its parts are its own")
+    found = list(remains(target))
+    if not found:
+        return Check(_AREA, name, "pass", "none bears a name of this stack")
+    return Check(
+        _AREA,
+        name,
         "fail",
         f"left by an earlier stack: {', '.join(found)}",
-        f"cdcctl teardown --stack {target.stack}   removes what is left, or rename the stack",
+        f"cdcctl teardown --stack {target.stack}   removes what is left, or rename the stack"
+        if kind != "secrets"
+        else f"aws secretsmanager delete-secret --force-delete-without-recovery --secret-id"
+        f" {found[0]}   for each, or rename the stack",
     )
 
 
-def _remains(target: Target) -> Iterable[str]:
+def _left_buckets(target: Target) -> Iterator[str]:
     names = target.names
     wanted = {names.delta_bucket, names.quarantine_bucket, names.access_logs_bucket}
-    buckets = target.aws.call("s3", "list_buckets")["Buckets"]
-    yield from (f"bucket {each['Name']}" for each in buckets if each["Name"] in wanted)
-    groups = target.aws.pages(
-        "logs",
-        "describe_log_groups",
-        "logGroups",
-        logGroupNamePrefix=f"/aws/lambda/{target.stack}-",
+    held = {each["Name"] for each in target.aws.call("s3", "list_buckets")["Buckets"]}
+    yield from sorted(wanted & held)
+
+
+def _left_log_groups(target: Target) -> Iterator[str]:
+    names = target.names
+    functions = (*names.functions, names.bootstrap_servers)
+    own = {names.kafka_log_group, *(f"/aws/lambda/{each}" for each in functions)}
+    for prefix in (f"/aws/lambda/{target.stack}-", names.kafka_log_group):
+        groups = target.aws.pages(
+            "logs", "describe_log_groups", "logGroups", logGroupNamePrefix=prefix
+        )
+        yield from (g["logGroupName"] for g in groups if g["logGroupName"] in own)
+
+
+def _left_secrets(target: Target) -> Iterator[str]:
+    names = target.names
+    own = {names.job_secret, names.dms_secret, names.dms_source_secret}
+    listed = target.aws.pages(
+        "secretsmanager",
+        "list_secrets",
+        "SecretList",
+        IncludePlannedDeletion=True,
+        Filters=[{"Key": "name", "Values": sorted(own)}],
     )
-    own = {f"/aws/lambda/{function}" for function in names.functions}
-    yield from (f"log group {g['logGroupName']}" for g in groups if g["logGroupName"] in own)
+    yield from (each["Name"] for each in listed if each["Name"] in own)
+
+
+_REMAINS: dict[str, Callable[[Target], Iterable[str]]] = {
+    "buckets": _left_buckets,
+    "log groups": _left_log_groups,
+    "secrets": _left_secrets,
+}

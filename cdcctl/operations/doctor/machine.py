@@ -38,7 +38,7 @@ def _python() -> Check:
 
 
 def _packages() -> Check:
-    missing = _missing_packages()
+    missing = missing_packages()
     if not missing:
         return Check(_AREA, "packages", "pass", "all of cdcctl[local]")
     return Check(
@@ -46,7 +46,8 @@ def _packages() -> Check:
     )
 
 
-def _missing_packages() -> list[str]:
+def missing_packages() -> list[str]:
+    """Name the packages of the extra `local` that are not installed."""
     return sorted(name for name in LOCAL_MODULES if find_spec(name) is None)
 
 
@@ -130,7 +131,7 @@ def _jar_cache() -> Check:
 def _stack(folder: Path) -> Check:
     if not folder.exists():
         return Check(_AREA, "local stack", "pass", f"none yet at {folder}")
-    if "psutil" in _missing_packages():
+    if "psutil" in missing_packages():
         return Check(_AREA, "local stack", "unknown", "psutil is missing, see packages")
     from cdcctl.operations.local_stack import stack_status
 

@@ -243,7 +243,7 @@ def newest_values(
         "get_metric_data",
         "MetricDataResults",
         StartTime=now - timedelta(minutes=_METRIC_MINUTES),
-        EndTime=now,
+        EndTime=now + timedelta(minutes=1),  # exclusive, and sent in whole seconds
         ScanBy="TimestampDescending",
         MetricDataQueries=[
             {

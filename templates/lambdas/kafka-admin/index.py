@@ -1,8 +1,9 @@
-"""Makes and describes the topics that tables.yaml asks for.
+"""Makes and describes the topics that tables.yaml asks for, and says who may do what with them.
 
 Event: {"action": "sync_from_config", "bucket", "key", "sha256", "dry_run", "prune",
 "apply_config"}.
-A topic is removed only when `prune` names it.
+A topic is removed only when `prune` names it. DMS's user may write to the topics and not read
+them; the job's user, which is also the one that works here, may do everything with them.
 """
 
 import json
@@ -10,8 +11,23 @@ import os
 
 import boto3
 from artefact import Refused, answered, read_artefact
-from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, NewTopic
+from kafka.admin import (
+    ACL,
+    ACLFilter,
+    ACLOperation,
+    ACLPermissionType,
+    ACLResourcePatternType,
+    ConfigResource,
+    ConfigResourceType,
+    KafkaAdminClient,
+    NewTopic,
+    ResourcePattern,
+    ResourcePatternFilter,
+    ResourceType,
+)
 from kafka.errors import KafkaError
+
+_DMS_MAY = (ACLOperation.DESCRIBE, ACLOperation.DESCRIBE_CONFIGS, ACLOperation.WRITE)
 
 
 def handler(event, context):
@@ -24,12 +40,16 @@ def _carry_out(event):
         raise Refused(f"there is no action {event.get('action')!r}")
     artefact = read_artefact(event, boto3.client("s3"))
     wanted = {topic["name"]: _fitted(topic) for topic in artefact["topics"]}
+    login = _login()
     try:
-        admin = _connect()
+        admin = _connect(login)
     except KafkaError as error:
         raise Refused(f"the brokers do not answer: {error!r}") from error
     try:
-        return _sync(admin, wanted, event)
+        return {
+            **_sync(admin, wanted, event),
+            "granted": _grant(admin, wanted, login["username"], dry_run=event.get("dry_run")),
+        }
     except KafkaError as error:
         raise Refused(f"the brokers refused: {error!r}") from error
     finally:
@@ -64,6 +84,38 @@ def _sync(admin, wanted, event):
         "unknown": sorted(present - set(wanted)),
         "pruned": prunable,
     }
+
+
+def _grant(admin, wanted, owner, *, dry_run):
+    """Give each topic its rights, all in one request: the first closes it to everyone else."""
+    held = _rights_held(admin)
+    missing = {name: [r for r in _rights(name, owner) if _key(r) not in held] for name in wanted}
+    lacking = [name for name, rights in missing.items() if rights]
+    if lacking and not dry_run:
+        done = admin.create_acls([right for name in lacking for right in missing[name]])
+        if done["failed"]:
+            raise Refused(f"the brokers take no rights: {done['failed'][0].__name__}")
+    return lacking
+
+
+def _rights(topic, owner):
+    pattern = ResourcePattern(ResourceType.TOPIC, topic, ACLResourcePatternType.LITERAL)
+    may = [(owner, ACLOperation.ALL), *((os.environ["DMS_USER"], each) for each in _DMS_MAY)]
+    return [
+        ACL(f"User:{user}", "*", operation, ACLPermissionType.ALLOW, pattern)
+        for user, operation in may
+    ]
+
+
+def _rights_held(admin):
+    topics = ResourcePatternFilter(ResourceType.TOPIC, None, ACLResourcePatternType.LITERAL)
+    every = ACLFilter(None, None, ACLOperation.ANY, ACLPermissionType.ALLOW, topics)
+    found, _ = admin.describe_acls(every)
+    return {_key(right) for right in found}
+
+
+def _key(right):
+    return right.principal, right.host, right.operation, right.resource_pattern.resource_name
 
 
 def _new_topic(topic):
@@ -118,15 +170,18 @@ def _set(admin, difference):
     admin.alter_configs([resource])
 
 
-def _connect():
+def _login():
     secret = boto3.client("secretsmanager").get_secret_value(SecretId=os.environ["SECRET_ARN"])
-    held = json.loads(secret["SecretString"])
+    return json.loads(secret["SecretString"])
+
+
+def _connect(login):
     return KafkaAdminClient(
         bootstrap_servers=os.environ["BOOTSTRAP_SERVERS"].split(","),
         security_protocol=os.environ["KAFKA_SECURITY_PROTOCOL"],
         sasl_mechanism="SCRAM-SHA-512",
-        sasl_plain_username=held["username"],
-        sasl_plain_password=held["password"],
+        sasl_plain_username=login["username"],
+        sasl_plain_password=login["password"],
         client_id="cdcctl-kafka-admin",
         bootstrap_timeout_ms=10_000,
     )

@@ -9,12 +9,12 @@ class Refused(Exception):
     """The event asks for what this function does not do."""
 
 
-def read_artefact(event, s3):
+def read_artefact(event, s3, folder="config/"):
     """Give the artefact that an event names; raise Refused unless bucket, folder and hash fit."""
     bucket, key, wanted = (event.get(name) for name in ("bucket", "key", "sha256"))
     if bucket != os.environ["ASSETS_BUCKET"]:
         raise Refused(f"artefacts lie in {os.environ['ASSETS_BUCKET']}, not in {bucket}")
-    if not isinstance(key, str) or not key.startswith(("config/", "seed/")) or ".." in key:
+    if not isinstance(key, str) or not key.startswith(folder) or ".." in key:
         raise Refused(f"{key} is not the key of an artefact")
     body = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
     found = hashlib.sha256(body).hexdigest()

@@ -3,16 +3,23 @@
 Event: {"action": "inspect" | "apply_ddl", "bucket", "key", "sha256", "dry_run"}. The artefact lists
 schema and tables with the statements that make them; which of them are needed is decided here, from
 what the database has, and all run in one transaction.
+
+Event: {"action": "seed", "bucket", "key", "sha256"}. The artefact lists rows, not statements: each
+is {"operation": "insert" | "update" | "delete", "table", "key", "values"}, in the transactions they
+are committed in. It is taken once: `last` has to be the highest `id` of each table.
 """
 
 import json
 import os
+import pathlib
 import re
+import tempfile
 
 import boto3
 import psycopg2
 from artefact import Refused, answered, read_artefact
 from psycopg2 import sql
+from source_state import read_state
 
 _NAME = r'"(?:[^"]|"")+"'
 _ALLOWED = (
@@ -20,28 +27,13 @@ _ALLOWED = (
     re.compile(rf"CREATE TABLE IF NOT EXISTS {_NAME}\.{_NAME} \([^;]*\)", re.DOTALL),
     re.compile(rf"ALTER TABLE {_NAME}\.{_NAME} ADD COLUMN IF NOT EXISTS {_NAME} [^;]+"),
 )
-_COLUMNS = """
-SELECT a.attname, format_type(a.atttypid, a.atttypmod), NOT a.attnotnull
-FROM pg_attribute a
-JOIN pg_class c ON c.oid = a.attrelid
-JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE n.nspname = %s AND c.relname = %s AND a.attnum > 0 AND NOT a.attisdropped
-ORDER BY a.attnum
-"""
-_KEY = """
-SELECT a.attname
-FROM pg_index i
-JOIN pg_class c ON c.oid = i.indrelid
-JOIN pg_namespace n ON n.oid = c.relnamespace
-CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY AS k(attnum, place)
-JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.attnum
-WHERE i.indisprimary AND n.nspname = %s AND c.relname = %s
-ORDER BY k.place
-"""
-_IDENTITY = """
-SELECT c.relreplident FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE n.nspname = %s AND c.relname = %s
-"""
+_SHAPES = {
+    "insert": "INSERT INTO {place} ({columns}) VALUES ({marks})",
+    "update": "UPDATE {place} SET {settings} WHERE id = %s",
+    "delete": "DELETE FROM {place} WHERE id = %s",
+}
+_KEYS_TOLD = 1000
+"""So many of a table's newest keys are told; a seed changes no row that is older."""
 
 
 def handler(event, context):
@@ -51,45 +43,93 @@ def handler(event, context):
 
 def _carry_out(event):
     action = event.get("action")
-    if action not in {"inspect", "apply_ddl"}:
+    if action not in {"inspect", "apply_ddl", "seed"}:
         raise Refused(f"there is no action {action!r}")
-    artefact = read_artefact(event, boto3.client("s3"))
+    folder = "seed/" if action == "seed" else "config/"
+    artefact = read_artefact(event, boto3.client("s3"), folder)
     connection = _connect()
     try:
         with connection, connection.cursor() as cursor:
-            cursor.execute("SET LOCAL statement_timeout = '60s'")
-            cursor.execute("SET LOCAL lock_timeout = '5s'")
-            state = _state(cursor, artefact)
-            needed = _needed(artefact, state)
-            if action == "inspect" or event.get("dry_run"):
-                return {**state, "statements": [{**each, "status": "planned"} for each in needed]}
-            done = _run(cursor, needed)
-            _let_dms_in(cursor, artefact["schema"])
-            return {**state, "statements": done}
+            cursor.execute("SET statement_timeout = '60s'")
+            cursor.execute("SET lock_timeout = '5s'")
+        if action == "seed":
+            return _seed(connection, artefact)
+        is_dry = action == "inspect" or event.get("dry_run")
+        with connection, connection.cursor() as cursor:
+            return _define(cursor, artefact, is_dry)
     finally:
         connection.close()
 
 
+def _define(cursor, artefact, is_dry):
+    state = _state(cursor, artefact)
+    needed = _needed(artefact, state)
+    if is_dry:
+        return {**state, "statements": [{**each, "status": "planned"} for each in needed]}
+    done = _run(cursor, needed)
+    _let_dms_in(cursor, artefact["schema"])
+    return {**state, "statements": done}
+
+
+def _seed(connection, artefact):
+    """Commit the rows transaction by transaction, and tell the newest keys of each table."""
+    tables, transactions = artefact["tables"], artefact["transactions"]
+    with connection, connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(hashtext('cdcctl seed'))")
+        if not cursor.fetchone()[0]:
+            raise Refused("another seed is being written")
+        last = _last(_newest_keys(cursor, artefact))
+    if transactions and last != artefact["last"]:
+        raise Refused("others have written since the rows were made; nothing of them was written")
+    for number, changes in enumerate(transactions, 1):
+        try:
+            with connection, connection.cursor() as cursor:
+                for change in changes:
+                    cursor.execute(*_change(artefact["schema"], tables, change))
+        except psycopg2.Error as error:
+            said = " ".join(str(error).split())
+            kept = f"the {number - 1} before it are kept"
+            raise Refused(f"transaction {number} failed, {kept}: {said}") from error
+    with connection, connection.cursor() as cursor:
+        return {"keys": _newest_keys(cursor, artefact)}
+
+
+def _newest_keys(cursor, artefact):
+    keys = {}
+    held = read_state(cursor, artefact["schema"], artefact["tables"])["tables"]
+    for table, state in held.items():
+        if any(column["name"] == "id" for column in state["columns"]):
+            newest = sql.SQL("SELECT id FROM {} ORDER BY id DESC LIMIT %s")
+            place = sql.Identifier(artefact["schema"], table)
+            cursor.execute(newest.format(place), (_KEYS_TOLD,))
+            keys[table] = [key for (key,) in cursor.fetchall()]
+    return keys
+
+
+def _last(keys):
+    return {table: max(found, default=0) for table, found in keys.items()}
+
+
+def _change(schema, tables, change):
+    operation, table, values = change["operation"], change["table"], change["values"]
+    scalars = all(
+        value is None or isinstance(value, str | int | float) for value in values.values()
+    )
+    if operation not in _SHAPES or table not in tables or not scalars:
+        raise Refused(f"a row of the artefact is not one that may be written: {operation} {table}")
+    columns = [sql.Identifier(name) for name in values]
+    statement = sql.SQL(_SHAPES[operation]).format(
+        place=sql.Identifier(schema, table),
+        columns=sql.SQL(", ").join(columns),
+        marks=sql.SQL(", ").join([sql.Placeholder()] * len(columns)),
+        settings=sql.SQL(", ").join(sql.SQL("{} = %s").format(column) for column in columns),
+    )
+    key = [] if operation == "insert" else [change["key"]]
+    return statement, [*values.values(), *key]
+
+
 def _state(cursor, artefact):
-    cursor.execute("SHOW wal_level")
-    (wal_level,) = cursor.fetchone()
-    schema = artefact["schema"]
-    tables = {}
-    for table in artefact["tables"]:
-        place = (schema, table["name"])
-        cursor.execute(_COLUMNS, place)
-        columns = [
-            {"name": name, "type": kind, "nullable": nullable}
-            for name, kind, nullable in cursor.fetchall()
-        ]
-        if not columns:
-            continue
-        cursor.execute(_KEY, place)
-        key = [name for (name,) in cursor.fetchall()]
-        cursor.execute(_IDENTITY, place)
-        (identity,) = cursor.fetchone()
-        tables[table["name"]] = {"columns": columns, "primary_key": key, "identity": identity}
-    return {"wal_level": wal_level, "tables": tables}
+    return read_state(cursor, artefact["schema"], [each["name"] for each in artefact["tables"]])
 
 
 def _needed(artefact, state):
@@ -157,8 +197,18 @@ def _connect():
             user=held["username"],
             password=held["password"],
             sslmode=os.environ["DB_SSLMODE"],
+            **_trusted(),
             connect_timeout=10,
             application_name="cdcctl",
         )
     except psycopg2.OperationalError as error:
         raise Refused(f"the database does not answer: {' '.join(str(error).split())}") from error
+
+
+def _trusted():
+    """Give libpq the root certificate that the stack was given: in a file, as it wants it."""
+    if not os.environ.get("DB_CA"):
+        return {}
+    file = pathlib.Path(tempfile.gettempdir(), "database-ca.pem")
+    file.write_text(os.environ["DB_CA"])
+    return {"sslrootcert": str(file)}

@@ -1,0 +1,91 @@
+"""Finds and removes what services keep beside a stack: snapshots, layers, secrets that wait."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from cdcctl.operations.target import Target
+
+
+@dataclass(frozen=True)
+class Leftover:
+    """One thing that no stack removes; `part` is a layer's version."""
+
+    kind: str
+    name: str
+    part: str = ""
+    is_removable: bool = True
+    """RDS alone removes an automated snapshot: together with its database."""
+
+    def __str__(self) -> str:
+        """Name it for the operator."""
+        return f"{self.kind} {self.name}{f' version {self.part}' if self.part else ''}"
+
+
+def database_pattern(target: Target) -> str:
+    """Match the identifiers that CloudFormation gives a stack's database, in small letters."""
+    return rf"{re.escape(target.stack)}-dbinstance-[a-z0-9]+"
+
+
+def find_leftovers(target: Target) -> tuple[Leftover, ...]:
+    """Look for snapshots of the database, layers, and secrets that are scheduled for deletion.
+
+    Such a secret keeps its name from a new stack until then.
+    """
+    return (*_snapshots(target), *_layers(target), *_secrets(target))
+
+
+def remove(target: Target, leftover: Leftover) -> None:
+    """Remove one for good."""
+    match leftover.kind:
+        case "snapshot":
+            target.aws.call("rds", "delete_db_snapshot", DBSnapshotIdentifier=leftover.name)
+        case "layer":
+            target.aws.call(
+                "lambda",
+                "delete_layer_version",
+                LayerName=leftover.name,
+                VersionNumber=int(leftover.part),
+            )
+        case "secret":
+            target.aws.call(
+                "secretsmanager",
+                "delete_secret",
+                SecretId=leftover.name,
+                ForceDeleteWithoutRecovery=True,
+            )
+
+
+def _snapshots(target: Target) -> Iterator[Leftover]:
+    own = re.compile(database_pattern(target))
+    for each in target.aws.pages("rds", "describe_db_snapshots", "DBSnapshots"):
+        if own.fullmatch(each["DBInstanceIdentifier"].lower()):
+            by_hand = each.get("SnapshotType") != "automated"
+            yield Leftover("snapshot", each["DBSnapshotIdentifier"], is_removable=by_hand)
+
+
+def _layers(target: Target) -> Iterator[Leftover]:
+    wanted = {f"{target.stack}-psycopg2", f"{target.stack}-kafka"}
+    for layer in target.aws.pages("lambda", "list_layers", "Layers"):
+        if layer["LayerName"] in wanted:
+            name = layer["LayerName"]
+            for each in target.aws.pages(
+                "lambda", "list_layer_versions", "LayerVersions", LayerName=name
+            ):
+                yield Leftover("layer", name, str(each["Version"]))
+
+
+def _secrets(target: Target) -> Iterator[Leftover]:
+    names = target.names
+    wanted = {names.job_secret, names.dms_secret, names.dms_source_secret}
+    for each in target.aws.pages(
+        "secretsmanager",
+        "list_secrets",
+        "SecretList",
+        IncludePlannedDeletion=True,
+        Filters=[{"Key": "name", "Values": sorted(wanted)}],
+    ):
+        if each["Name"] in wanted and each.get("DeletedDate"):
+            yield Leftover("secret", each["Name"])
