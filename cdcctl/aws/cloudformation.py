@@ -250,12 +250,12 @@ class EventFeed:
     def __init__(self, aws: Aws, stack: str, known: Iterable[str] = ()) -> None:
         """Leave out events by their ids."""
         self._aws = aws
-        self._stack = stack
+        self.stack = stack
         self._known = set(known)
 
     def unseen(self) -> list[StackEvent]:
         """Give what came since the last look, oldest first."""
-        found = [each for each in events(self._aws, self._stack) if each.id not in self._known]
+        found = [each for each in events(self._aws, self.stack) if each.id not in self._known]
         self._known.update(each.id for each in found)
         return found
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from cdcctl.aws import cloudformation as cfn
@@ -14,6 +15,7 @@ from cdcctl.errors import CdcctlError
 from cdcctl.operations import run_control
 from cdcctl.operations.deploy_choice import OnFailure
 from cdcctl.operations.package import Package
+from cdcctl.operations.stack_clock import StackClock
 from cdcctl.operations.target import Target
 from cdcctl.operations.waiting import Waiting
 
@@ -208,9 +210,11 @@ def carry_out(
     before = {event.id for event in cfn.events(target.aws, change_set.stack_id)}
     cfn.execute_change_set(target.aws, change_set)
     progress.step(f"stack {stack}: {len(change_set.changes)} changes")
-    final = _followed(
-        target, change_set.stack_id, before, len(change_set.changes), waiting, progress, seen
-    )
+    made = [each.logical_id for each in change_set.changes if each.action == "Add" or each.replaces]
+    clock = StackClock(rendered.document["Resources"], made)
+    total = len(change_set.changes)
+    feed = cfn.EventFeed(target.aws, change_set.stack_id, before)
+    final = _followed(target, feed, clock, total, waiting, progress, seen)
     if final.status not in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
         raise failure(target, final, before, rendered)
 
@@ -223,29 +227,31 @@ def attached(
     if state is None or not state.is_moving:
         return state
     progress.step(f"stack {stack} is {state.status}: attached to it")
-    _followed(target, state.id, set(), None, waiting, progress, seen)
+    feed = cfn.EventFeed(target.aws, state.id)
+    _followed(target, feed, StackClock(), None, waiting, progress, seen)
     return cfn.find_stack(target.aws, stack)
 
 
 def _followed(
     target: Target,
-    stack_id: str,
-    known: set[str],
+    feed: cfn.EventFeed,
+    clock: StackClock,
     total: int | None,
     waiting: Waiting,
     progress: Progress,
     seen: Observe,
 ) -> cfn.StackState:
-    feed = cfn.EventFeed(target.aws, stack_id, known)
     done: set[str] = set()
 
     def look() -> cfn.StackState | None:
         for event in feed.unseen():
             if event.status.endswith("_COMPLETE"):
                 done.add(event.logical_id)
+            clock.see(event)
             seen(event)
+        progress.note(clock.lines(datetime.now(UTC)))
         progress.advance(min(len(done), total or len(done)), total)
-        return cfn.find_stack(target.aws, stack_id)
+        return cfn.find_stack(target.aws, feed.stack)
 
     final = waiting.until(
         look,

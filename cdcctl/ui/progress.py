@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
@@ -27,6 +27,9 @@ class Progress(Protocol):
     def advance(self, done: int, total: int | None = None) -> None:
         """Say how much of the current step is done."""
 
+    def note(self, lines: Sequence[str]) -> None:
+        """Say what the current step is waiting for."""
+
 
 class SilentProgress:
     """Says nothing: `-q`, and callers that report in their own way."""
@@ -37,12 +40,16 @@ class SilentProgress:
     def advance(self, done: int, total: int | None = None) -> None:
         """Say nothing."""
 
+    def note(self, lines: Sequence[str]) -> None:
+        """Say nothing."""
+
 
 class LineProgress:
     """One line per step, and a sign of life each minute: a CI system ends a silent job."""
 
     def __init__(self) -> None:
         self._text = ""
+        self._note = ""
         self._said_at = time.monotonic()
         self._folds = os.environ.get("GITHUB_ACTIONS") == "true"
         """GitHub folds what stands between two of its commands."""
@@ -50,7 +57,7 @@ class LineProgress:
     def step(self, text: str) -> None:
         """Print the step."""
         self.close()
-        self._text = text
+        self._text, self._note = text, ""
         self._say(f"::group::{text}" if self._folds else text)
 
     def close(self) -> None:
@@ -62,7 +69,11 @@ class LineProgress:
     def advance(self, done: int, total: int | None = None) -> None:
         """Print how far the step is, at most once a minute."""
         if time.monotonic() - self._said_at >= HEARTBEAT_SECONDS:
-            self._say(f"{self._text}: {_share(done, total)}")
+            self._say(f"{self._text}: {_share(done, total)}{self._note}")
+
+    def note(self, lines: Sequence[str]) -> None:
+        """Keep it for the next sign of life."""
+        self._note = "".join(f"; {line}" for line in lines)
 
     def _say(self, text: str) -> None:
         self._said_at = time.monotonic()
@@ -90,6 +101,12 @@ class LiveProgress:
         """Move the bar of the current step."""
         if self._task is not None:
             self._bars.update(self._task, completed=done, total=total)
+
+    def note(self, lines: Sequence[str]) -> None:
+        """Show it below the current step."""
+        if self._task is not None:
+            shown = "".join(f"\n  {line}" for line in lines)
+            self._bars.update(self._task, description=f"{self._text}{shown}")
 
     def close(self) -> None:
         """Leave the finished step on the screen."""

@@ -74,7 +74,7 @@ def test_a_deploy_that_is_broken_off_anywhere_goes_on_and_does_nothing_twice(
 ) -> None:
     denied, expired = {"code": "AccessDenied", "http": 403}, {"code": "ExpiredToken", "http": 403}
     once = {"times": 1}
-    for faults, code, said in (
+    cases: tuple[tuple[list[tuple[str, str, dict[str, Any]]], int, str], ...] = (
         ([("s3", "PutObject", {**denied, "skip": 5})], ExitCode.CREDENTIALS, "AWS004"),
         (
             [("cloudformation", "CreateChangeSet", {**expired, "skip": 1})],
@@ -99,7 +99,8 @@ def test_a_deploy_that_is_broken_off_anywhere_goes_on_and_does_nothing_twice(
             0,
             "",
         ),
-    ):
+    )
+    for faults, code, said in cases:
         for service, operation, fault in faults:
             fake_aws.fault(service=service, op=operation, **fault)
         seen, _, err = cdcctl(*DEPLOY)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from rich.console import Console
+from rich.progress import Progress as Bars
+from rich.progress import TextColumn
 from rich.text import Text
 
 from cdcctl import app
 from cdcctl.errors import ExitCode
 from cdcctl.operations.moments import moment
 from cdcctl.ui import console, tables
-from cdcctl.ui.progress import LineProgress, SilentProgress, open_progress
+from cdcctl.ui.progress import LineProgress, LiveProgress, SilentProgress, open_progress
 from cdcctl.ui.tables import Heading
 from glue_job.errors import JobError
 
@@ -104,8 +108,34 @@ def test_a_long_step_shows_a_sign_of_life(
     progress = LineProgress()
     progress.step("loading")
     progress.advance(1200, 5000)
+    progress.note(["MskCluster 9:58, usually 30:33", "about 16 to 27 min left"])
     progress.advance(7)
-    assert capsys.readouterr().err == "loading\nloading: 1,200 of 5,000\nloading: 7\n"
+    progress.step("more")
+    progress.advance(8)
+    assert capsys.readouterr().err.splitlines() == [
+        "loading",
+        "loading: 1,200 of 5,000",
+        "loading: 7; MskCluster 9:58, usually 30:33; about 16 to 27 min left",
+        "more",
+        "more: 8",
+    ]
+
+
+def test_on_a_terminal_what_is_waited_for_stands_below_the_step() -> None:
+    screen = Console(file=io.StringIO(), force_terminal=True, width=100, color_system=None)
+    with Bars(TextColumn("{task.description}", markup=False), console=screen) as bars:
+        live = LiveProgress(bars)
+        live.step("stack demo: 67 changes")
+        live.note(["MskCluster 9:58, usually 30:33", "about 16 to 27 min left"])
+        shown = [task.description.splitlines() for task in bars.tasks]
+        live.close()
+    assert shown == [
+        [
+            "stack demo: 67 changes",
+            "  MskCluster 9:58, usually 30:33",
+            "  about 16 to 27 min left",
+        ]
+    ]
 
 
 def test_quiet_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
