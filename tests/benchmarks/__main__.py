@@ -25,6 +25,8 @@ from glue_job import session
 from glue_job.pipeline.envelope import SourceNames, parse_envelope
 from tests.benchmarks.workload import INSERT_HEAVY, TABLE, UPDATE_HEAVY, Bench, Mix
 
+_WARM = 3
+"""Batches before those that are measured: the JVM optimises what has run often enough."""
 _STEPS = ("record", "quarantine", "measures", "changes", "merge")
 
 
@@ -59,7 +61,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("cases", nargs="*", help=f"of: {', '.join(cases(1))}; all when left out")
     parser.add_argument("--scale", type=float, default=1.0, help="share of the full size")
-    parser.add_argument("--repeat", type=int, default=3, help="measured batches, after a warm one")
+    parser.add_argument(
+        "--repeat", type=int, default=3, help=f"measured batches, after {_WARM} others"
+    )
     asked = parser.parse_args()
     known = cases(asked.scale)
     unknown = sorted(set(asked.cases) - set(known))
@@ -93,7 +97,7 @@ def _run(spark: SparkSession, name: str, case: Case, repeat: int, folder: Path) 
     for step in _STEPS:
         _time(made, step, steps)
     whole, floors, rest = [], [], []
-    for _ in range(repeat + 1):
+    for _ in range(repeat + _WARM):
         rows = made.messages(case.mix, folder)
         steps.clear()
         seconds = _seconds(lambda taken=rows: made.take(taken))  # type: ignore[misc]
@@ -101,9 +105,9 @@ def _run(spark: SparkSession, name: str, case: Case, repeat: int, folder: Path) 
         with session.compiling(made.job.spark, case.mix.rows):
             floors.append(_floor(made, rows, folder))
         rest.append({"fold": seconds - sum(steps.values()), **steps})
-    batch, floor = statistics.median(whole[1:]), statistics.median(floors[1:])
+    batch, floor = statistics.median(whole[_WARM:]), statistics.median(floors[_WARM:])
     spent = "  ".join(
-        f"{step} {statistics.median(each.get(step, 0.0) for each in rest[1:]):.2f}"
+        f"{step} {statistics.median(each.get(step, 0.0) for each in rest[_WARM:]):.2f}"
         for step in ("fold", *_STEPS)
     )
     rate = case.mix.rows / batch
