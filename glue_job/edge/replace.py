@@ -16,11 +16,12 @@ from pyspark.sql import functions as F
 from glue_job.edge import delta
 from glue_job.edge.commit import Commit, committing
 from glue_job.edge.delta import WriteId
+from glue_job.pipeline.past import MOST_BROADCAST
 
 _BYTES_A_TASK = 32 << 20
 _ROWS_A_TASK = 250_000
-_MOST_BROADCAST = 2_000_000
-"""Rows whose addresses fit into the memory of every executor."""
+_BYTES_OF_ONE_FILE = 4 << 20
+"""So little is written as one file: a table of one file needs no search for the ones concerned."""
 
 
 def replace_rows(
@@ -50,26 +51,30 @@ def replace_rows(
         if commit.is_done():
             return
         columns = commit.columns()
-        count = rows.count()
+        counts = {row[0]: row[1] for row in rows.groupBy("_action").count().collect()}
+        count = sum(counts.values())
         if not count:
             return
         places = rows.select(*address)
-        if count <= _MOST_BROADCAST:
+        if count <= MOST_BROADCAST:
             places = F.broadcast(places)
-        files = _files_with(places, commit, path, among, address)
+        is_new = counts.keys() == {"insert"}
+        files = [] if is_new else _files_with(places, commit, path, among, address)
         gained = rows.filter("_action != 'delete'").drop("_action")
         kept = None
         if files:
             found = commit.read(files)
             gained = _with_other_columns(gained, found, places, address)
-            tasks = min(
-                math.ceil(sum(file.size() for file in files) / _BYTES_A_TASK),
-                spark.sparkContext.defaultParallelism,
-            )
+            size = sum(file.size() for file in files)
+            tasks = min(math.ceil(size / _BYTES_A_TASK), spark.sparkContext.defaultParallelism)
             kept = found.join(places, list(address), "left_anti").select(*columns).coalesce(tasks)
             commit.remove(files)
         new = delta.with_columns(gained, columns).coalesce(math.ceil(count / _ROWS_A_TASK))
-        commit.add(new if kept is None else kept.unionByName(new))
+        if kept is not None:
+            new = kept.unionByName(new)
+            if size <= _BYTES_OF_ONE_FILE and count <= _ROWS_A_TASK:
+                new = new.coalesce(1)
+        commit.add(new)
 
 
 def _files_with(
@@ -78,6 +83,9 @@ def _files_with(
     """Give the files that hold one of the addresses, each as Delta's `AddFile`."""
     listed = commit.files_of_partition(among) if isinstance(among, str) else None
     if listed is not None:
+        if len(listed) == 1:
+            # A row that is replaced lies in a file that is there.
+            return listed
         held = commit.read(listed)
     else:
         held = delta.read(commit.spark, path, commit.version).filter(among)

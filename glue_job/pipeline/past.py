@@ -29,6 +29,9 @@ from glue_job.pipeline.versions import (
 _MOST_LATE = 0.5
 """With a larger share of late events one fold of all keys costs less than two."""
 
+MOST_BROADCAST = 2_000_000
+"""Rows whose keys fit into the memory of every executor."""
+
 _MOST_SPELLED = 200
 _SPELLED = ("long", "integer", "string")
 
@@ -99,11 +102,12 @@ def fold_with_past(
         sparse=summary.fields_missing > 0,
     )
     if not summary.late:
-        return (_in_order(entries, in_order, table, edge, chained=chained),)
+        touched = _touched(entries, summary, table)
+        return (_in_order(entries, touched, in_order, table, edge, chained=chained),)
     key = list(table.primary_key)
     ledger = edge.other_entries(batch).select(*entries.drop("_is_new").columns)
     if summary.late > _MOST_LATE * (changes + summary.loads):
-        touched = entries.select(*key).distinct()
+        touched = _touched(entries, summary, table)
         if chained:
             touched = _reachable(touched, ledger, table)
         return (_late(entries, touched, ledger, table, edge, chained=chained),)
@@ -113,7 +117,7 @@ def fold_with_past(
     few = F.broadcast(late.localCheckpoint())
     prompt = entries.join(few, key, "left_anti")
     return (
-        _in_order(prompt, in_order, table, edge, chained=chained),
+        _in_order(prompt, _touched(prompt, summary, table), in_order, table, edge, chained=chained),
         _late(
             entries.join(few, key, "left_semi"),
             few,
@@ -137,12 +141,25 @@ def _near(rows: DataFrame, few: DataFrame, table: Table) -> DataFrame:
     return rows.filter(F.col(name).isin(values)) if len(values) <= _MOST_SPELLED else rows
 
 
+def _touched(entries: DataFrame, summary: Summary, table: Table) -> DataFrame:
+    """Give the keys of a batch, so that the past is not shuffled to find theirs in it.
+
+    Spark does not know how little a batch from Kafka brings, and would sort both sides.
+    """
+    keys = entries.select(*table.primary_key)
+    return F.broadcast(keys) if summary.data <= MOST_BROADCAST else keys.distinct()
+
+
 def _in_order(
-    entries: DataFrame, shape: Shape, table: Table, edge: PastEdge, *, chained: bool
+    entries: DataFrame,
+    touched: DataFrame,
+    shape: Shape,
+    table: Table,
+    edge: PastEdge,
+    *,
+    chained: bool,
 ) -> Folded:
-    key = list(table.primary_key)
-    touched = entries.select(*key).distinct()
-    current = edge.current().join(touched, key, "left_semi")
+    current = edge.current().join(touched, list(table.primary_key), "left_semi")
     return _folded(entries, seeds(current, table), current, shape, table, chained=chained)
 
 
@@ -189,7 +206,7 @@ def _reachable(touched: DataFrame, entries: DataFrame, table: Table) -> DataFram
         .persist()
     )
     try:
-        reached = touched
+        reached = touched.distinct()
         size = reached.count()
         while True:
             neighbours = edges.join(reached, key, "left_semi").select(
