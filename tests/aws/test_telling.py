@@ -7,6 +7,7 @@ import os
 import shlex
 import shutil
 import signal
+import statistics
 import subprocess
 import sys
 import time
@@ -96,6 +97,20 @@ def test_status_tells_the_lag_and_exits_so(
     ]
     monkeypatch.setenv("COLUMNS", "100")
     hold_to_readme("late", lambda line: cdcctl(*line.split())[1])
+
+
+@pytest.mark.slow
+def test_status_of_a_whole_stack_takes_two_seconds(on_one_stack: tuple[Run, FakeAws]) -> None:
+    _, fake_aws = on_one_stack
+    environment = {**os.environ, **fake_aws.env(), "CDCCTL_STACK": "demo"}
+    taken = []
+    for _ in range(3):
+        began = time.monotonic()
+        words = [sys.executable, "-m", "cdcctl", "status", "-o", "json"]
+        done = subprocess.run(words, env=environment, capture_output=True, check=True)
+        taken.append(time.monotonic() - began)
+        assert json.loads(done.stdout)["data"]["tables"]
+    assert statistics.median(taken) < 2.0, taken
 
 
 def test_status_is_watched_until_it_is_interrupted(on_one_stack: tuple[Run, FakeAws]) -> None:
