@@ -126,32 +126,33 @@ def create_change_set(
 
 def find_change_set(aws: Aws, change_set: str, stack_id: str) -> ChangeSet | None:
     """Give a change set that can still be carried out; None when it is gone or obsolete."""
-    try:
-        seen = aws.call("cloudformation", "describe_change_set", **_place(change_set, stack_id))
-    except AwsError as error:
-        if _is_gone(error):
-            return None
-        raise
-    if seen["Status"] == "CREATE_COMPLETE" and seen["ExecutionStatus"] != "AVAILABLE":
+    seen = _described(aws, change_set, stack_id)
+    if seen is None or (
+        seen["Status"] == "CREATE_COMPLETE" and seen["ExecutionStatus"] != "AVAILABLE"
+    ):
         return None
     return _ready(aws, change_set, stack_id)
 
 
 def is_executed(aws: Aws, change_set: str, stack_id: str) -> bool:
     """Tell whether AWS has begun to carry a change set out, or has done it."""
+    seen = _described(aws, change_set, stack_id)
+    return seen is not None and seen["ExecutionStatus"] in {
+        "EXECUTE_IN_PROGRESS",
+        "EXECUTE_COMPLETE",
+    }
+
+
+def _described(aws: Aws, change_set: str, stack_id: str) -> Mapping[str, Any] | None:
+    """Give what AWS tells of a change set; None when it is gone."""
     try:
-        seen = aws.call("cloudformation", "describe_change_set", **_place(change_set, stack_id))
+        return aws.call("cloudformation", "describe_change_set", **_place(change_set, stack_id))
     except AwsError as error:
-        if _is_gone(error):
-            return False
+        if error.aws_code in {"ChangeSetNotFound", "ChangeSetNotFoundException"} or (
+            error.aws_code == "ValidationError" and "does not exist" in error.why
+        ):
+            return None
         raise
-    return seen["ExecutionStatus"] in {"EXECUTE_IN_PROGRESS", "EXECUTE_COMPLETE"}
-
-
-def _is_gone(error: AwsError) -> bool:
-    return error.aws_code in {"ChangeSetNotFound", "ChangeSetNotFoundException"} or (
-        error.aws_code == "ValidationError" and "does not exist" in error.why
-    )
 
 
 def _ready(aws: Aws, change_set: str, stack_id: str) -> ChangeSet:

@@ -7,7 +7,7 @@ says it too, and names the files of a small table (Delta protocol, "Version Chec
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -33,15 +33,11 @@ class Commit:
         self._actions = self._jvm.java.util.ArrayList()
         self._snapshot = self._transaction.snapshot()
         self.version = int(self._snapshot.version())
-
-    def is_done(self) -> bool:
-        """Tell whether the table holds this write, or a later one of the same application."""
-        held = delta.version_of(self.spark, self._snapshot, self._write.application_id)
-        return held >= self._write.version
-
-    def columns(self) -> dict[str, str]:
-        """Give the columns of the table with their Spark types."""
-        return delta.columns_at(self._snapshot)
+        self.columns = delta.columns_at(self._snapshot)
+        """The columns of the table with their Spark types."""
+        held = delta.version_of(spark, self._snapshot, write.application_id)
+        self.is_done = held >= write.version
+        """The table holds this write, or a later one of the same application."""
 
     def files_of_partition(self, flag: str) -> list[Any] | None:
         """Give the files where a partition column of booleans is true, as `delta` does."""
@@ -59,7 +55,7 @@ class Commit:
     def add(self, rows: DataFrame) -> None:
         """Write rows, all columns of the table in its order and types, as new files."""
         held = [field.dataType.simpleString() for field in rows.schema]
-        assert dict(zip(rows.columns, held, strict=True)) == self.columns()
+        assert dict(zip(rows.columns, held, strict=True)) == self.columns
         added = self._transaction.writeFiles(rows._jdf)
         self._actions.addAll(self._jvm.scala.collection.JavaConverters.seqAsJavaList(added))
 
@@ -87,21 +83,26 @@ class Commit:
 
 
 @contextmanager
-def committing(spark: SparkSession, path: str, write: WriteId) -> Iterator[Commit]:
-    """Begin a commit, and make it when the context ends, unless it is done already."""
+def committing(
+    spark: SparkSession, path: str, write: WriteId, columns: Mapping[str, str] | None = None
+) -> Iterator[Commit]:
+    """Begin a commit, and make it when the context ends, unless it is done already.
+
+    The table is given those of `columns` (name: Spark type) that it has not got.
+    """
     with delta.active(spark):
         begun = Commit(spark, path, write)
+        if columns and not columns.keys() <= begun.columns.keys():
+            delta.add_columns(spark, path, columns)
+            begun = Commit(spark, path, write)
         yield begun
-        if not begun.is_done():
+        if not begun.is_done:
             begun._finish()
 
 
 def append(rows: DataFrame, path: str, write: WriteId) -> None:
     """Append rows once, however often the batch is replayed; columns that are new are added."""
-    spark = rows.sparkSession
-    delta.add_columns(
-        spark, path, {field.name: field.dataType.simpleString() for field in rows.schema}
-    )
-    with committing(spark, path, write) as commit:
-        if not commit.is_done():
-            commit.add(delta.with_columns(rows, commit.columns()))
+    columns = {field.name: field.dataType.simpleString() for field in rows.schema}
+    with committing(rows.sparkSession, path, write, columns) as commit:
+        if not commit.is_done:
+            commit.add(delta.with_columns(rows, commit.columns))

@@ -48,9 +48,9 @@ def replace_rows(
         write: the pair by which Delta knows the write again.
     """
     with committing(spark, path, write) as commit:
-        if commit.is_done():
+        if commit.is_done:
             return
-        columns = commit.columns()
+        columns = commit.columns
         counts = {row[0]: row[1] for row in rows.groupBy("_action").count().collect()}
         count = sum(counts.values())
         if not count:

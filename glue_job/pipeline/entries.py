@@ -16,7 +16,6 @@ UPSERT, DELETE, LOAD, MOVED_OUT, MOVED_IN, SEED = (
 )  # fmt: skip
 """Kinds of entries. A key change is two: out of the old key, into the new one."""
 
-POSITION = ("_time", "_sequenced", "_lsn", "_record_id", "_emitted_at")
 COORDINATES = ("_topic", "_topic_id", "_partition", "_offset")
 
 
