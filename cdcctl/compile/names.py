@@ -57,11 +57,11 @@ class StackNames:
 
     @property
     def buckets(self) -> tuple[str, ...]:
-        """Name all buckets."""
+        """Name all buckets, that of the access logs last: deleting others still logs."""
         return (
-            self.assets_bucket,
             self.delta_bucket,
             self.quarantine_bucket,
+            self.assets_bucket,
             self.access_logs_bucket,
         )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -12,7 +11,7 @@ from cdcctl.aws import s3
 from cdcctl.errors import CdcctlError
 from cdcctl.lake.reader import ROWS, Lake, LakeTable
 from cdcctl.lake.store import S3Store
-from cdcctl.operations.leftovers import Leftover, database_pattern, find_leftovers
+from cdcctl.operations.leftovers import Leftover, find_leftovers, log_groups
 from cdcctl.operations.target import Target
 from glue_job.contract.lake import LakePaths
 
@@ -97,54 +96,6 @@ def take_inventory(target: Target) -> Inventory:
     )
 
 
-def bucket_names(target: Target) -> tuple[str, ...]:
-    """Name every bucket of a stack, that of the access logs last: deleting others still logs."""
-    names = target.names
-    return (
-        names.delta_bucket,
-        names.quarantine_bucket,
-        names.assets_bucket,
-        names.access_logs_bucket,
-    )
-
-
-def log_groups(target: Target) -> tuple[str, ...]:
-    """Name the log groups that are there of those that a stack and its services make.
-
-    The job's own are under its security configuration; those that all jobs share stay.
-    """
-    names = target.names
-    exact = (
-        *(f"/aws/lambda/{name}" for name in (*names.functions, names.bootstrap_servers)),
-        names.kafka_log_group,
-        names.dms_log_group,
-    )
-    wanted = re.compile(
-        "|".join(
-            (
-                *map(re.escape, exact),
-                *(f"{re.escape(beginning)}.*" for beginning in names.glue_log_groups),
-                f"/aws/rds/instance/{database_pattern(target)}/(postgresql|upgrade)",
-            )
-        )
-    )
-    prefixes = (
-        f"/aws/lambda/{target.stack}-",
-        f"/cdcctl/{target.stack}/",
-        f"dms-tasks-{target.stack}-",
-        f"/aws/rds/instance/{target.stack}-",
-        *names.glue_log_groups,
-    )
-    found = {
-        group["logGroupName"]
-        for prefix in prefixes
-        for group in target.aws.pages(
-            "logs", "describe_log_groups", "logGroups", logGroupNamePrefix=prefix
-        )
-    }
-    return tuple(sorted(filter(wanted.fullmatch, found)))
-
-
 def _lake_rows(target: Target) -> Iterator[LakeRows]:
     names = target.names
     paths = LakePaths(f"s3://{names.delta_bucket}", f"s3://{names.quarantine_bucket}")
@@ -167,7 +118,7 @@ def _count(opened: Callable[[str], LakeTable | None], table: str) -> int | None:
 
 
 def _contents(target: Target) -> Iterator[BucketContent]:
-    for bucket in bucket_names(target):
+    for bucket in target.names.buckets:
         if s3.has_bucket(target.aws, bucket):
             found = list(s3.versions(target.aws, bucket))
             size = sum(int(each.get("Size", 0)) for each in found)

@@ -1,10 +1,11 @@
-"""Finds and removes what services keep beside a stack: snapshots, layers, secrets that wait."""
+"""Finds what services keep beside a stack: logs, snapshots, layers, secrets that wait."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from cdcctl.operations.target import Target
 
@@ -35,6 +36,43 @@ def find_leftovers(target: Target) -> tuple[Leftover, ...]:
     Such a secret keeps its name from a new stack until then.
     """
     return (*_snapshots(target), *_layers(target), *_secrets(target))
+
+
+def log_groups(target: Target) -> tuple[str, ...]:
+    """Name the log groups that are there of those that a stack and its services make.
+
+    The job's own are under its security configuration; those that all jobs share stay.
+    """
+    names = target.names
+    exact = (
+        *(f"/aws/lambda/{name}" for name in (*names.functions, names.bootstrap_servers)),
+        names.kafka_log_group,
+        names.dms_log_group,
+    )
+    wanted = re.compile(
+        "|".join(
+            (
+                *map(re.escape, exact),
+                *(f"{re.escape(beginning)}.*" for beginning in names.glue_log_groups),
+                f"/aws/rds/instance/{database_pattern(target)}/(postgresql|upgrade)",
+            )
+        )
+    )
+    prefixes = (
+        f"/aws/lambda/{target.stack}-",
+        f"/cdcctl/{target.stack}/",
+        f"dms-tasks-{target.stack}-",
+        f"/aws/rds/instance/{target.stack}-",
+        *names.glue_log_groups,
+    )
+    found = {
+        group["logGroupName"]
+        for prefix in prefixes
+        for group in target.aws.pages(
+            "logs", "describe_log_groups", "logGroups", logGroupNamePrefix=prefix
+        )
+    }
+    return tuple(sorted(filter(wanted.fullmatch, found)))
 
 
 def remove(target: Target, leftover: Leftover) -> None:
@@ -78,6 +116,13 @@ def _layers(target: Target) -> Iterator[Leftover]:
 
 
 def _secrets(target: Target) -> Iterator[Leftover]:
+    for each in held_secrets(target):
+        if each.get("DeletedDate"):
+            yield Leftover("secret", each["Name"])
+
+
+def held_secrets(target: Target) -> Iterator[Mapping[str, Any]]:
+    """Give the secrets that bear the names of a stack's, those that wait for deletion too."""
     names = target.names
     wanted = {names.job_secret, names.dms_secret, names.dms_source_secret}
     for each in target.aws.pages(
@@ -87,5 +132,5 @@ def _secrets(target: Target) -> Iterator[Leftover]:
         IncludePlannedDeletion=True,
         Filters=[{"Key": "name", "Values": sorted(wanted)}],
     ):
-        if each["Name"] in wanted and each.get("DeletedDate"):
-            yield Leftover("secret", each["Name"])
+        if each["Name"] in wanted:
+            yield each

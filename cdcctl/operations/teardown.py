@@ -12,8 +12,8 @@ from cdcctl.aws import network, s3
 from cdcctl.aws.errors import AwsError
 from cdcctl.errors import CdcctlError, ExitCode
 from cdcctl.operations import run_control
-from cdcctl.operations.inventory import Inventory, bucket_names, log_groups, take_inventory
-from cdcctl.operations.leftovers import find_leftovers, remove
+from cdcctl.operations.inventory import Inventory, take_inventory
+from cdcctl.operations.leftovers import find_leftovers, log_groups, remove
 from cdcctl.operations.run_control import StepReport
 from cdcctl.operations.target import Target, TargetChoice, open_target
 from cdcctl.operations.teardown_choice import Retain
@@ -148,7 +148,7 @@ def kept_buckets(target: Target, retain: Retain, before: Inventory) -> tuple[str
     wanted = {
         Retain.data: {names.delta_bucket, names.quarantine_bucket},
         Retain.quarantine: {names.quarantine_bucket},
-        Retain.all: set(bucket_names(target)),
+        Retain.all: set(target.names.buckets),
         Retain.none: set(),
     }[retain]
     return tuple(each.name for each in before.buckets if each.name in wanted)
@@ -195,7 +195,7 @@ def _unprotect_database(target: Target) -> None:
 
 def _empty(target: Target, kept: tuple[str, ...], progress: Progress) -> None:
     is_last = cfn.find_stack(target.aws, target.stack) is None
-    for bucket in bucket_names(target):
+    for bucket in target.names.buckets:
         if bucket in kept or not s3.has_bucket(target.aws, bucket):
             continue
         if bucket == target.names.assets_bucket and not is_last:
@@ -292,7 +292,7 @@ def _sweep(
         if leftover.is_removable and (leftover.kind != "snapshot" or takes_snapshots):
             remove(target, leftover)
             gone += 1
-    for bucket in bucket_names(target):
+    for bucket in target.names.buckets:
         if bucket not in kept and s3.has_bucket(target.aws, bucket):
             s3.empty_bucket(target.aws, bucket)
             target.aws.call("s3", "delete_bucket", Bucket=bucket)

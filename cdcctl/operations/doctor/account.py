@@ -14,6 +14,7 @@ from cdcctl.aws.errors import AwsError
 from cdcctl.compile.names import MAX_BUCKET_NAME
 from cdcctl.operations.doctor.check import NOT_SET, Check, Probe
 from cdcctl.operations.doctor.policies import ACTIONS, Role
+from cdcctl.operations.leftovers import held_secrets, log_groups
 from cdcctl.operations.target import Target
 
 if TYPE_CHECKING:
@@ -339,32 +340,12 @@ def _left_buckets(target: Target) -> Iterator[str]:
     yield from sorted(wanted & held)
 
 
-def _left_log_groups(target: Target) -> Iterator[str]:
-    names = target.names
-    functions = (*names.functions, names.bootstrap_servers)
-    own = {names.kafka_log_group, *(f"/aws/lambda/{each}" for each in functions)}
-    for prefix in (f"/aws/lambda/{target.stack}-", names.kafka_log_group):
-        groups = target.aws.pages(
-            "logs", "describe_log_groups", "logGroups", logGroupNamePrefix=prefix
-        )
-        yield from (g["logGroupName"] for g in groups if g["logGroupName"] in own)
-
-
 def _left_secrets(target: Target) -> Iterator[str]:
-    names = target.names
-    own = {names.job_secret, names.dms_secret, names.dms_source_secret}
-    listed = target.aws.pages(
-        "secretsmanager",
-        "list_secrets",
-        "SecretList",
-        IncludePlannedDeletion=True,
-        Filters=[{"Key": "name", "Values": sorted(own)}],
-    )
-    yield from (each["Name"] for each in listed if each["Name"] in own)
+    yield from (each["Name"] for each in held_secrets(target))
 
 
 _REMAINS: dict[str, Callable[[Target], Iterable[str]]] = {
     "buckets": _left_buckets,
-    "log groups": _left_log_groups,
+    "log groups": log_groups,
     "secrets": _left_secrets,
 }
