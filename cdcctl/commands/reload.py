@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,6 +18,13 @@ from cdcctl.ui import output
 from cdcctl.ui.output import OutputFormat
 from cdcctl.ui.progress import open_progress
 from glue_job.requests import Load
+
+if TYPE_CHECKING:
+    from cdcctl.aws.dms import TableLoad
+    from cdcctl.operations.repair import RepairRequest
+    from cdcctl.operations.run_control import StepReport
+    from cdcctl.operations.target import Target
+    from cdcctl.operations.waiting import Waiting
 
 app = typer.Typer()
 
@@ -61,10 +68,7 @@ def reload(
     where: LakeRequest,
 ) -> None:
     """Have DMS load tables again; rows gone at the source stay, unless --close-missing."""
-    from cdcctl.operations import reload as operation
-    from cdcctl.operations import run_control
-    from cdcctl.operations.repair import RepairRequest, repair
-    from cdcctl.operations.run_control import StepReport
+    from cdcctl.operations.repair import RepairRequest
     from cdcctl.operations.waiting import Waiting
     from cdcctl.ui import deploy as view
 
@@ -88,34 +92,22 @@ def reload(
             fix="cdcctl reload TABLE --close-missing --load-began TIME --load-rows N",
             exit_code=ExitCode.USAGE,
         )
-    steps = []
+    steps: list[StepReport] = []
     waiting = Waiting(timeout)
     if began is not None and load_rows is not None:
         loads = dict.fromkeys(tables, Load(began, load_rows, most_share))
         waiting = Waiting(0)
     else:
+        from cdcctl.operations import reload as operation
+        from cdcctl.operations.run_control import require_stack
+
         target = open_target(where.target)
-        run_control.require_stack(target)
+        require_stack(target)
         schema = pipeline.source_database.schema_name
-        last = operation.last_loads(target, schema, tables)
-        told = ", ".join(
-            f"{name} ({load.rows:,} rows when last loaded)" for name, load in last.items()
+        step, last = _load(
+            target, schema, tables, waiting if close else None, yes=yes, dry_run=dry_run
         )
-        if dry_run:
-            steps.append(StepReport("reload", "skipped", told))
-        else:
-            confirm(
-                f"Load {told} again? Every row passes the pipeline once more; equal rows change"
-                " nothing, others open a version.",
-                yes=yes,
-                code="DMS020",
-                what="a reload needs a confirmation",
-                fix=f"cdcctl reload {' '.join(tables)} ... --yes",
-            )
-            steps.append(operation.reload(target, schema, tables))
-            if close:
-                with open_progress() as progress:
-                    last = operation.reloaded(target, schema, last, waiting, progress)
+        steps.append(step)
         loads = {
             name: operation.as_load(target, name, load, most_share)
             for name, load in last.items()
@@ -130,21 +122,62 @@ def reload(
             timeout_seconds=timeout,
             artifacts=artifacts,
         )
-        with open_progress() as progress:
-            counts = operation.count_missing(request, waiting, progress).counts
-        found = f"{counts['missing']:,} of {counts['current']:,} keys"
-        if dry_run or not counts["missing"]:
-            status = "skipped" if counts["missing"] else "unchanged"
-            steps.append(StepReport(f"close {name}", status, f"the load lacks {found}"))
-            continue
-        confirm(
-            f"Close {found} of {name}? The load has not brought them.",
-            yes=yes,
-            code="LAK073",
-            what=f"closing {found} of {name} needs a confirmation",
-            fix=f"cdcctl reload {name} --close-missing ... --yes, or --dry-run to count them",
-        )
-        with open_progress() as progress:
-            done = repair(request, progress).counts
-        steps.append(StepReport(f"close {name}", "done", f"{done['closed']:,} keys closed"))
+        steps.append(_close(request, waiting, yes=yes, dry_run=dry_run))
     output.write(view.steps_document(steps), output_format, lambda: view.show_steps(steps))
+
+
+def _load(
+    target: Target,
+    schema: str,
+    tables: list[str],
+    waiting: Waiting | None,
+    *,
+    yes: bool,
+    dry_run: bool,
+) -> tuple[StepReport, dict[str, TableLoad]]:
+    """Have DMS load tables, once confirmed; give their newest loads, awaited if `waiting` is."""
+    from cdcctl.operations import reload as operation
+    from cdcctl.operations.run_control import StepReport
+
+    last = operation.last_loads(target, schema, tables)
+    told = ", ".join(f"{name} ({load.rows:,} rows when last loaded)" for name, load in last.items())
+    if dry_run:
+        return StepReport("reload", "skipped", told), last
+    confirm(
+        f"Load {told} again? Every row passes the pipeline once more; equal rows change"
+        " nothing, others open a version.",
+        yes=yes,
+        code="DMS020",
+        what="a reload needs a confirmation",
+        fix=f"cdcctl reload {' '.join(tables)} ... --yes",
+    )
+    step = operation.reload(target, schema, tables)
+    if waiting is not None:
+        with open_progress() as progress:
+            last = operation.reloaded(target, schema, last, waiting, progress)
+    return step, last
+
+
+def _close(request: RepairRequest, waiting: Waiting, *, yes: bool, dry_run: bool) -> StepReport:
+    """Close the keys that a table's load has not brought, once counted and confirmed."""
+    from cdcctl.operations.reload import count_missing
+    from cdcctl.operations.repair import repair
+    from cdcctl.operations.run_control import StepReport
+
+    name = request.table
+    with open_progress() as progress:
+        counts = count_missing(request, waiting, progress).counts
+    found = f"{counts['missing']:,} of {counts['current']:,} keys"
+    if dry_run or not counts["missing"]:
+        status = "skipped" if counts["missing"] else "unchanged"
+        return StepReport(f"close {name}", status, f"the load lacks {found}")
+    confirm(
+        f"Close {found} of {name}? The load has not brought them.",
+        yes=yes,
+        code="LAK073",
+        what=f"closing {found} of {name} needs a confirmation",
+        fix=f"cdcctl reload {name} --close-missing ... --yes, or --dry-run to count them",
+    )
+    with open_progress() as progress:
+        done = repair(request, progress).counts
+    return StepReport(f"close {name}", "done", f"{done['closed']:,} keys closed")

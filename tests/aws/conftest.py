@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
 from cdcctl import app, logs
+from cdcctl.errors import ExitCode
 from tests.fakeaws.fixture import FakeAws, FakeServer, new_account
 
 Run = Callable[..., tuple[int, str, str]]
@@ -82,3 +86,21 @@ def breaking_config(tmp_path: Path) -> str:
     changed = text.replace("{name: year, type: integer}", "{name: year, type: long}")
     file.write_text(changed, encoding="utf-8")
     return str(file)
+
+
+def interrupted(words: Sequence[str], line: str) -> str:
+    """Run a command, press Ctrl-C once it has said a line that begins so, and give the rest."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "cdcctl", *words],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+    )
+    assert process.stderr is not None
+    for said in process.stderr:
+        if said.startswith(line):
+            break
+    process.send_signal(signal.SIGINT)
+    rest = process.stderr.read()
+    assert process.wait(30) == ExitCode.INTERRUPTED, rest
+    return rest

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +15,7 @@ from cdcctl.errors import ExitCode
 from cdcctl.operations.deploy_choice import OnFailure
 from cdcctl.operations.infrastructure import InfraChange, StackOptions
 from cdcctl.ui.output import schema_of
+from tests.aws.conftest import interrupted
 from tests.fakeaws.fixture import FakeAws
 from tests.local.tls_door import CERTIFICATES
 
@@ -151,19 +149,7 @@ def test_ended_early_it_says_how_to_come_back_and_the_next_run_goes_on(
     cdcctl: Run, fake_aws: FakeAws, tmp_path: Path
 ) -> None:
     fake_aws.speed(0.5)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "cdcctl", "deploy", "--yes", *NO_SERVERS],
-        stderr=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        text=True,
-    )
-    assert process.stderr is not None
-    for line in process.stderr:
-        if line.startswith("stack demo:"):
-            break
-    process.send_signal(signal.SIGINT)
-    said = process.stderr.read()
-    assert process.wait(30) == ExitCode.INTERRUPTED, said
+    said = interrupted(("deploy", "--yes", *NO_SERVERS), "stack demo:")
     assert "cdcctl deploy --stack demo   attaches to it" in said
     fake_aws.speed(0)
     assert statuses(deployed(cdcctl))["verify"] == "unchanged"

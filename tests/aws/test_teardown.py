@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +12,7 @@ import pytest
 
 from cdcctl.errors import ExitCode
 from cdcctl.ui.output import schema_of
+from tests.aws.conftest import interrupted
 from tests.aws.leaks import (
     passwords,
     process_arguments,
@@ -260,19 +258,8 @@ def test_a_deletion_that_fails_or_is_left_is_gone_on_with(cdcctl: Run, fake_aws:
     assert "cdcctl teardown --stack demo" in err
     fake_aws.cfnfail()
     fake_aws.speed(0.15)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "cdcctl", "teardown", "--confirm", "demo", "--retain", "none"],
-        stderr=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        text=True,
-    )
-    assert process.stderr is not None
-    for line in process.stderr:
-        if line.startswith("deleting demo"):
-            break
-    process.send_signal(signal.SIGINT)
-    said = process.stderr.read()
-    assert process.wait(30) == ExitCode.INTERRUPTED, said
+    words = ("teardown", "--confirm", "demo", "--retain", "none")
+    said = interrupted(words, "deleting demo")
     assert "cdcctl teardown --stack demo   does the rest" in said
     code, _, err = cdcctl("deploy", "--yes")
     assert code == ExitCode.FAILED, err
