@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from glue_job.contract.model import (
     ALL_OPERATIONS,
@@ -141,6 +141,7 @@ def _table(node: MappingNode, broken: set[int], settings: Settings) -> TableDraf
         deequ_checks=tuple(check for _, check in checks),
         transforms=tuple(transform for _, transform in transforms),
         ignore_columns=frozenset(texts(history.get("ignore_columns"))),
+        deletion_vectors=_deletion_vectors(history),
         internal=internal,
         quarantine="masked" if node.get("quarantine") == "masked" else "full",
         max_offsets_per_trigger=_whole(node, "max_offsets_per_trigger"),
@@ -157,6 +158,16 @@ def _table(node: MappingNode, broken: set[int], settings: Settings) -> TableDraf
         checks=checks,
         transforms=transforms,
     )
+
+
+def _deletion_vectors(history: MappingNode) -> Literal["auto", "always", "never"]:
+    match history.get("deletion_vectors"):
+        case "always":
+            return "always"
+        case "never":
+            return "never"
+        case _:
+            return "auto"
 
 
 def _sound(node: MappingNode, key: str, broken: set[int], build: Any) -> Iterable[Any]:

@@ -73,6 +73,7 @@ class Table:
     deequ_checks: tuple[DeequCheck, ...] = ()
     transforms: tuple[Transform, ...] = ()
     ignore_columns: frozenset[str] = frozenset()
+    deletion_vectors: Literal["auto", "always", "never"] = "auto"
     internal: bool = False
     quarantine: Literal["full", "masked"] = "full"
     max_offsets_per_trigger: int | None = None

@@ -236,7 +236,16 @@ def _table() -> Schema:
                                 "items": name,
                                 "uniqueItems": True,
                                 "examples": [["updated_at"]],
-                            }
+                            },
+                            "deletion_vectors": {
+                                **_choice(
+                                    "Whether a file of which some rows end is kept, with a list of "
+                                    "these rows beside it: `auto` from 4 MB on. Read by Delta "
+                                    "readers of version 3.",
+                                    ("auto", "always", "never"),
+                                ),
+                                "default": "auto",
+                            },
                         }
                     ),
                 },

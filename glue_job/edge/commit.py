@@ -9,13 +9,32 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from glue_job.edge import delta
 from glue_job.edge.delta import WriteId
+
+_VECTORS = "delta.enableDeletionVectors"
+
+
+@dataclass(frozen=True)
+class Vector:
+    """The rows of a file that do not count any more (Delta protocol, "Deletion Vectors")."""
+
+    file: Any
+    """Delta's `AddFile`, as it was."""
+    descriptor: Any
+    """Where the list lies; rows that did not count before are in it."""
+
+    @property
+    def share(self) -> float:
+        """Tell how much of the file does not count; all of it when its rows were not counted."""
+        rows = self.file.numPhysicalRecords()
+        return float(self.descriptor.cardinality() / rows.get()) if rows.isDefined() else 1.0
 
 
 class Commit:
@@ -24,28 +43,37 @@ class Commit:
     def __init__(self, spark: SparkSession, path: str, write: WriteId) -> None:
         """Begin on the newest version of a table."""
         self.spark = spark
-        jvm: Any = spark._jvm
-        self._jvm = jvm
+        self.path = path
+        self._jvm: Any = spark._jvm
         self._write = write
-        self._transaction = delta.log_of(spark, path).startTransaction()
+        self._begin()
+
+    def _begin(self) -> None:
+        self._log = delta.log_of(self.spark, self.path)
+        self._transaction = self._log.startTransaction()
         # Two writers of one batch: Delta refuses the commit of the one that comes second.
-        getattr(self._transaction.readTxn(), "$plus$eq")(write.application_id)
+        getattr(self._transaction.readTxn(), "$plus$eq")(self._write.application_id)
         self._actions = self._jvm.java.util.ArrayList()
         self._snapshot = self._transaction.snapshot()
         self.version = int(self._snapshot.version())
         self.columns = delta.columns_at(self._snapshot)
         """The columns of the table with their Spark types."""
-        held = delta.version_of(spark, self._snapshot, write.application_id)
-        self.is_done = held >= write.version
+        held = delta.version_of(self.spark, self._snapshot, self._write.application_id)
+        self.is_done = held >= self._write.version
         """The table holds this write, or a later one of the same application."""
 
-    def files_of_partition(self, flag: str) -> list[Any] | None:
-        """Give the files where a partition column of booleans is true, as `delta` does."""
-        return delta.files_of_partition(self.spark, self._snapshot, flag)
+    def files_of_partition(self, flag: str) -> list[Any]:
+        """Give the files where a partition column of booleans is true."""
+        listed = delta.files_of_partition(self.spark, self._snapshot, flag)
+        if listed is None:
+            return self._files(F.col("partitionValues")[flag] == "true")
+        return listed
 
     def files_named(self, names: Iterable[str]) -> list[Any]:
         """Find files by the last part of their path."""
-        chosen = F.substring_index("path", "/", -1).isin(list(names))
+        return self._files(F.substring_index("path", "/", -1).isin(list(names)))
+
+    def _files(self, chosen: Column) -> list[Any]:
         return list(self._snapshot.allFiles().filter(chosen._jc).collectAsList())
 
     def read(self, files: Sequence[Any]) -> DataFrame:
@@ -64,6 +92,54 @@ class Commit:
         for file in files:
             self._actions.add(file.remove())
 
+    def vectors(self, rows: DataFrame, files: Sequence[Any]) -> list[Vector]:
+        """List rows that shall not count any more, beside those that did not before.
+
+        Args:
+            rows: `file_path` and `row_index`, as Spark's `_metadata` gives them.
+            files: the files that the rows lie in, or more.
+
+        Returns:
+            A vector for each file with such a row; nothing is committed yet.
+        """
+        by_name = {_name(file.path()): file for file in files}
+        held = [
+            F.lit(text)
+            for name, file in by_name.items()
+            if file.deletionVector() is not None
+            for text in (name, file.deletionVector().serializeToBase64())
+        ]
+        before = F.lit(None).cast("string")
+        if held:
+            before = F.create_map(*held)[F.substring_index("file_path", "/", -1)]
+        found = rows.select(
+            F.col("file_path").alias("filePath"),
+            F.col("row_index").alias("rowIndexCol"),
+            before.alias("deletionVectorId"),
+        )
+        package = "org.apache.spark.sql.delta.commands"
+        builder = getattr(
+            getattr(self._jvm, f"{package}.DeletionVectorBitmapGenerator$"), "MODULE$"
+        )
+        built = builder.buildDeletionVectors(
+            self.spark._jsparkSession, found._jdf, self._log, self._transaction
+        )
+        listed = self._jvm.scala.collection.JavaConverters.seqAsJavaList(built)
+        return [Vector(by_name[_name(each.filePath())], each.deletionVector()) for each in listed]
+
+    def mark(self, vector: Vector) -> None:
+        """Let the rows of a vector not count any more."""
+        pair = vector.file.removeRows(vector.descriptor, True, True)
+        self._actions.add(pair._1())
+        self._actions.add(pair._2())
+
+    def allow_vectors(self) -> None:
+        """Raise the table to the protocol versions that know deletion vectors, and begin anew."""
+        if self._snapshot.metadata().configuration().contains(_VECTORS):
+            return
+        self.spark.sql(f"ALTER TABLE delta.`{self.path}` SET TBLPROPERTIES ('{_VECTORS}' = 'true')")
+        self._begin()
+
     def _finish(self) -> None:
         jvm = self._jvm
         none = jvm.scala.Option.empty()
@@ -80,6 +156,10 @@ class Commit:
             delta.sequence(self.spark, self._actions),
             operation(appended, write.application_id, write.version, none),
         )
+
+
+def _name(path: str) -> str:
+    return path.rsplit("/", 1)[-1]
 
 
 @contextmanager

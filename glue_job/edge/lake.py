@@ -50,6 +50,9 @@ from glue_job.stopwatch import Stopwatch
 _LEDGERED = ("applied", "unchanged", "superseded", "duplicate")
 """Outcomes of accepted events: such a batch ends with a commit to history."""
 
+_MARKED_FROM = {"auto": 4 << 20, "always": 0, "never": None}
+"""From how many bytes on a file keeps the rows that end, by `history.deletion_vectors`."""
+
 
 class TableLake:
     """The Delta tables of one source table, read and written by one session."""
@@ -245,6 +248,7 @@ class TableLake:
                 if not file.get("stats"):
                     return None
                 rows = json.loads(file["stats"])["numRecords"]
+                rows -= (file.get("deletionVector") or {}).get("cardinality", 0)
                 grown[file["partitionValues"]["_is_current"]] += sign * rows
         return sum(grown.values()), grown["false"]
 
@@ -477,6 +481,7 @@ class TableLake:
                     address=(*self.table.primary_key, "_effective_from"),
                     among=among,
                     write=_write_id(batch),
+                    marked_from=_MARKED_FROM[self.table.deletion_vectors],
                 )
         finally:
             release(kept)

@@ -1,20 +1,23 @@
 """Rows of a Delta table replaced by others: one pass over the files concerned, one commit.
 
 MERGE shuffles and sorts every row of the files it touches. Here the addresses alone are read to
-find the files, and these are copied past a broadcast set of addresses, without a shuffle.
+find the rows. A large file keeps its rows, and a deletion vector beside it says which of them do
+not count any more; a small one, or one with many such rows, is copied past a broadcast set of
+addresses, without a shuffle.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from glue_job.edge import delta
-from glue_job.edge.commit import Commit, committing
+from glue_job.edge.commit import Commit, Vector, committing
 from glue_job.edge.delta import WriteId
 from glue_job.pipeline.past import MOST_BROADCAST
 
@@ -22,6 +25,23 @@ _BYTES_A_TASK = 32 << 20
 _ROWS_A_TASK = 250_000
 _BYTES_OF_ONE_FILE = 4 << 20
 """So little is written as one file: a table of one file needs no search for the ones concerned."""
+_MOST_SMALL_FILES = 8
+"""With more files that small in a partition they are written together."""
+_MOST_MARKED = 1 / 3
+"""A file with a larger share of rows that do not count is copied without them."""
+
+
+@dataclass(frozen=True)
+class _Touched:
+    """The files that hold one of the addresses."""
+
+    copied: list[Any]
+    """Delta's `AddFile` of those that are written again without these rows."""
+    marked: list[Vector]
+
+    @property
+    def files(self) -> list[Any]:
+        return [*self.copied, *(vector.file for vector in self.marked)]
 
 
 def replace_rows(
@@ -32,6 +52,7 @@ def replace_rows(
     address: Sequence[str],
     among: Column | str,
     write: WriteId,
+    marked_from: int | None,
 ) -> None:
     """Put rows in the place of those with the same address, once, however often it is replayed.
 
@@ -46,6 +67,8 @@ def replace_rows(
             booleans by its name, else a condition; by partition columns and those with statistics,
             files are left out unread.
         write: the pair by which Delta knows the write again.
+        marked_from: the size in bytes from which a file is not copied for the rows that are
+            replaced, but gets a deletion vector; None for never.
     """
     with committing(spark, path, write) as commit:
         if commit.is_done:
@@ -58,37 +81,80 @@ def replace_rows(
         places = rows.select(*address)
         if count <= MOST_BROADCAST:
             places = F.broadcast(places)
-        is_new = counts.keys() == {"insert"}
-        files = [] if is_new else _files_with(places, commit, path, among, address)
+        touched = _Touched([], [])
+        if counts.keys() != {"insert"}:
+            touched = _touched(places, commit, among, address, marked_from)
+        for vector in touched.marked:
+            commit.mark(vector)
         gained = rows.filter("_action != 'delete'").drop("_action")
-        kept = None
-        if files:
-            found = commit.read(files)
-            gained = _with_other_columns(gained, found, places, address)
-            size = sum(file.size() for file in files)
-            tasks = min(math.ceil(size / _BYTES_A_TASK), spark.sparkContext.defaultParallelism)
-            kept = found.join(places, list(address), "left_anti").select(*columns).coalesce(tasks)
-            commit.remove(files)
+        if touched.files:
+            gained = _with_other_columns(gained, commit.read(touched.files), places, address)
         new = delta.with_columns(gained, columns).coalesce(math.ceil(count / _ROWS_A_TASK))
-        if kept is not None:
+        if touched.copied:
+            size = sum(file.size() for file in touched.copied)
+            tasks = min(math.ceil(size / _BYTES_A_TASK), spark.sparkContext.defaultParallelism)
+            found = commit.read(touched.copied)
+            kept = found.join(places, list(address), "left_anti").select(*columns).coalesce(tasks)
+            commit.remove(touched.copied)
             new = kept.unionByName(new)
             if size <= _BYTES_OF_ONE_FILE and count <= _ROWS_A_TASK:
                 new = new.coalesce(1)
         commit.add(new)
 
 
-def _files_with(
-    places: DataFrame, commit: Commit, path: str, among: Column | str, address: Sequence[str]
-) -> list[Any]:
-    """Give the files that hold one of the addresses, each as Delta's `AddFile`."""
-    listed = commit.files_of_partition(among) if isinstance(among, str) else None
-    if listed is not None:
-        if len(listed) == 1:
+def _touched(
+    places: DataFrame,
+    commit: Commit,
+    among: Column | str,
+    address: Sequence[str],
+    marked_from: int | None,
+) -> _Touched:
+    """Find the files that hold one of the addresses, and say what becomes of each."""
+
+    def is_marked(file: Any) -> bool:
+        return marked_from is not None and file.size() >= marked_from
+
+    if isinstance(among, str):
+        files = commit.files_of_partition(among)
+        if len(files) == 1 and not is_marked(files[0]):
             # A row that is replaced lies in a file that is there.
-            return listed
-        held = commit.read(listed)
+            return _Touched(files, [])
+        if not any(map(is_marked, files)):
+            return _Touched(_holding(places, commit.read(files), files, address), [])
+        small = [file for file in files if file.size() < _BYTES_OF_ONE_FILE]
     else:
-        held = delta.read(commit.spark, path, commit.version).filter(among)
+        held = delta.read(commit.spark, commit.path, commit.version).filter(among)
+        files = commit.files_named(_names(places, held, address))
+        if not any(map(is_marked, files)):
+            return _Touched(files, [])
+        small = []
+    # Before it, Delta does not tell which row of a file it reads.
+    commit.allow_vectors()
+    where = [F.col("_metadata")[name].alias(name) for name in ("file_path", "row_index")]
+    held = commit.read(files).select(*address, *where)
+    vectors = commit.vectors(held.join(places, list(address), "left_semi"), files)
+    marked, copied = [], {}
+    for each in vectors:
+        if is_marked(each.file) and each.share <= _MOST_MARKED:
+            marked.append(each)
+        else:
+            copied[each.file.path()] = each.file
+    if len(small) > _MOST_SMALL_FILES:
+        left = {each.file.path() for each in marked}
+        copied |= {file.path(): file for file in small if file.path() not in left}
+    return _Touched(list(copied.values()), marked)
+
+
+def _holding(
+    places: DataFrame, held: DataFrame, files: Sequence[Any], address: Sequence[str]
+) -> list[Any]:
+    """Choose the files that hold one of the addresses."""
+    names = _names(places, held, address)
+    return [file for file in files if file.path().rsplit("/", 1)[-1] in names]
+
+
+def _names(places: DataFrame, held: DataFrame, address: Sequence[str]) -> set[str]:
+    """Name the files that hold one of the addresses."""
     with_places = (
         held.select(*address, F.col("_metadata")["file_name"].alias("_file"))
         .join(places, list(address), "left_semi")
@@ -96,10 +162,7 @@ def _files_with(
         .count()
         .collect()
     )
-    names = {row["_file"] for row in with_places}
-    if listed is None:
-        return commit.files_named(names) if names else []
-    return [file for file in listed if file.path().rsplit("/", 1)[-1] in names]
+    return {row["_file"] for row in with_places}
 
 
 def _with_other_columns(

@@ -52,11 +52,17 @@ def measure(spark: SparkSession, lake: Path, action: Callable[[], object]) -> Co
     for table, version in _versions(lake).items():
         for number in range(before.get(table, -1) + 1, version + 1):
             log = lake / table / "_delta_log" / f"{number:020d}.json"
-            for line in log.read_text(encoding="utf-8").splitlines():
-                entry = json.loads(line)
-                if "add" in entry:
+            entries = list(map(json.loads, log.read_text(encoding="utf-8").splitlines()))
+            marked = {
+                entry["add"]["path"]
+                for entry in entries
+                if "add" in entry and entry["add"].get("deletionVector")
+            }
+            for entry in entries:
+                # A file that gets a deletion vector is named again; nothing of it is written.
+                if "add" in entry and not entry["add"].get("deletionVector"):
                     added.setdefault(table, []).append(entry["add"])
-                if "remove" in entry:
+                if "remove" in entry and entry["remove"]["path"] not in marked:
                     removed.setdefault(table, []).append(entry["remove"])
     return Cost(seconds, jobs, added, removed)
 

@@ -74,7 +74,9 @@ def workspace(folder: Path) -> Workspace:
 def _config(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "tables.yaml"
-    file.write_text(CONFIG)
+    # Files of this size would be copied; the job is to be killed among deletion vectors as well.
+    vectors = "primary_key: id\n    history: {deletion_vectors: always}"
+    file.write_text(CONFIG.replace("primary_key: id", vectors))
     return file
 
 

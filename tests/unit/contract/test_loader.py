@@ -102,6 +102,7 @@ def test_every_optional_key_reaches_the_model() -> None:
     assert customers.dq_rules[2].operations == {"insert", "update"}
     assert lines.primary_key == ("order_id", "line_number")
     assert lines.ignore_columns == {"updated_at"}
+    assert (lines.deletion_vectors, customers.deletion_vectors) == ("never", "auto")
     assert (lines.max_offsets_per_trigger, lines.sla_seconds) == (50000, 120)
     assert lines.column("unit_price").type == DataType("decimal", 12, 2)
     assert lines.column("updated_at") == customers.column("updated_at")
