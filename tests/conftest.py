@@ -1,17 +1,15 @@
-"""One Spark session for all tests that need one, with the jars of the local stack."""
+"""One Spark session for all tests that need one: that of `local run`."""
 
 from __future__ import annotations
 
 import os
 import signal
-import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
 
-from cdcctl.local.artifacts import spark_jars
-from cdcctl.local.java import find_java
+from cdcctl.local.job import SHORT_LIVED_JVM, start_spark
 from cdcctl.ui.progress import SilentProgress
 from tests.fakeaws.fixture import fake_aws, fake_aws_server  # noqa: F401 - found by name
 
@@ -23,39 +21,14 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # inherits that: a command that a test interrupts would go on.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# Every JVM of the tests lives for minutes: Spark's, and those of stacks, demos and Glue's runs.
+os.environ.setdefault("JDK_JAVA_OPTIONS", SHORT_LIVED_JVM)
+
 
 @pytest.fixture(scope="session")
-def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
-    """Start a small session: two cores, UTC, Delta, Deequ, no web page."""
+def spark() -> Iterator[SparkSession]:
+    """Start a session of two cores in UTC, with Delta and Deequ."""
     pytest.importorskip("pyspark")
-    from pyspark.sql import SparkSession
-
-    os.environ.setdefault("SPARK_VERSION", "3.5")
-    os.environ["JAVA_HOME"] = str(find_java().path)
-    os.environ["PYSPARK_PYTHON"] = sys.executable
-    scratch = tmp_path_factory.mktemp("spark")
-    session = (
-        SparkSession.builder.master("local[2]")
-        .appName("cdcctl tests")
-        .config("spark.jars", ",".join(map(str, spark_jars(SilentProgress()))))
-        .config("spark.driver.memory", "1g")
-        .config("spark.driver.host", "127.0.0.1")
-        .config("spark.driver.bindAddress", "127.0.0.1")
-        .config("spark.ui.enabled", "false")
-        .config("spark.ui.showConsoleProgress", "false")
-        .config("spark.local.dir", str(scratch / "local"))
-        .config("spark.sql.warehouse.dir", str(scratch / "warehouse"))
-        .config("spark.sql.session.timeZone", "UTC")
-        .config("spark.sql.shuffle.partitions", "2")
-        .config("spark.default.parallelism", "2")
-        .config("spark.databricks.delta.snapshotPartitions", "2")
-        .config("spark.sql.codegen.cache.maxEntries", "2000")
-        .config("spark.sql.extensions", "io.delta.sql.DeltaSparkSessionExtension")
-        .config(
-            "spark.sql.catalog.spark_catalog", "org.apache.spark.sql.delta.catalog.DeltaCatalog"
-        )
-        .getOrCreate()
-    )
-    session.sparkContext.setLogLevel("ERROR")
+    session = start_spark("cdcctl tests", SilentProgress(), None, None)
     yield session
     session.stop()
