@@ -15,6 +15,7 @@ import tempfile
 import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,7 +66,7 @@ class BundleFile:
     name: str
     body: bytes
 
-    @property
+    @cached_property
     def sha256(self) -> str:
         """Give the file's own hash."""
         return hashlib.sha256(self.body).hexdigest()
@@ -77,13 +78,13 @@ class Bundle:
 
     files: tuple[BundleFile, ...]
 
-    @property
+    @cached_property
     def sha(self) -> str:
         """Give the hash that names the bundle's folder."""
         lines = "".join(f"{file.sha256}  {file.name}\n" for file in self.files)
         return hashlib.sha256(lines.encode()).hexdigest()[:16]
 
-    @property
+    @cached_property
     def manifest(self) -> BundleFile:
         """Give the list of all files with size and hash."""
         listed = [

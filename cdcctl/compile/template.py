@@ -6,13 +6,18 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from cdcctl.compile.dms import source_settings, table_mappings, target_settings, task_settings
 from cdcctl.shipped import shipped
 from glue_job.contract.model import Pipeline
+
+if TYPE_CHECKING or not yaml.__with_libyaml__:
+    from yaml import SafeLoader
+else:
+    from yaml import CSafeLoader as SafeLoader
 
 ONLY_BY_API = ("SaslMechanism", "SslEndpointIdentificationAlgorithm", "UseLargeIntegerValue")
 """Kafka endpoint settings that CloudFormation does not know: set by ModifyEndpoint."""
@@ -93,7 +98,7 @@ def _rendered(file: str, document: Mapping[str, Any], lines: Mapping[str, int]) 
     return Rendered(f"templates/{file}", json.dumps(document, indent=1, ensure_ascii=False), lines)
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(SafeLoader):
     """Reads CloudFormation's short tags as the long form that JSON has."""
 
 
@@ -116,8 +121,9 @@ _Loader.add_multi_constructor("!", _function)
 
 def _read(name: str) -> tuple[dict[str, Any], dict[str, int]]:
     text = (shipped("templates") / name).read_text(encoding="utf-8")
-    document: dict[str, Any] = yaml.load(text, _Loader)
-    root = yaml.compose(text, _Loader)
+    loader = _Loader(text)
+    root = loader.get_single_node()
     assert isinstance(root, yaml.MappingNode)
+    document: dict[str, Any] = loader.construct_document(root)
     resources = next(value for key, value in root.value if key.value == "Resources")
     return document, {key.value: key.start_mark.line + 1 for key, _ in resources.value}
