@@ -15,12 +15,20 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import pytest
 
+from cdcctl.local import supervisor as supervision
 from cdcctl.local.processes import ProcessIdentity
 from cdcctl.local.supervisor import Child, Supervisor, Task, end_leftovers, read_state
 from tests.local.running_stack import eventually
 
 SLEEPER = "import time; time.sleep(600)"
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let what died begin again after a twentieth of a second."""
+    monkeypatch.setattr(supervision, "FIRST_BACKOFF_SECONDS", 0.05)
 
 
 def child(folder: Path, name: str, program: str, **options: Any) -> Child:
