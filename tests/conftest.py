@@ -12,6 +12,10 @@ import pytest
 from cdcctl.local.job import SHORT_LIVED_JVM, start_spark
 from cdcctl.ui.progress import SilentProgress
 from tests.fakeaws.fixture import fake_aws, fake_aws_server  # noqa: F401 - found by name
+from tests.schedule import (  # noqa: F401 - found by name
+    pytest_collection_modifyitems,
+    pytest_xdist_make_scheduler,
+)
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
