@@ -36,6 +36,8 @@ class FaultyAws:
 
 class _Handler(BaseHTTPRequestHandler):
     faulty: FaultyAws
+    # A client of S3 asks before it sends a body, and waits a second for HTTP/1.1's answer.
+    protocol_version = "HTTP/1.1"
 
     def do_POST(self) -> None:
         faulty = self.faulty
