@@ -16,6 +16,13 @@ PAUSE = timedelta(minutes=15)
 """A problem that comes back so soon after it was told of is told when it still stands then."""
 REMINDER = timedelta(hours=4)
 """A problem that stays is told again after so long."""
+STREAM = "stream"
+"""The key of the problem that a table's stream does not go on."""
+
+
+def alerts_file(checkpoints: str, table: str) -> str:
+    """Name the file beside the checkpoints that keeps what was told of a table."""
+    return f"{checkpoints.rstrip('/')}/_alerts/{table}.json"
 
 
 def utc_now() -> datetime:
@@ -75,8 +82,8 @@ class Alerts:
         self._lock = threading.Lock()
         self._kept = memory.read() or "{}"
         try:
-            self._known = {key: _known(held) for key, held in json.loads(self._kept).items()}
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            self._known = _read(self._kept)
+        except UNREADABLE as error:
             log.warning("%s: what was told before cannot be read: %s", title, error)
             self._known = {}
 
@@ -170,6 +177,22 @@ class Alerts:
             self._kept = text
         except Exception as error:  # noqa: BLE001 - as above
             log.warning("%s: what was told is not kept: %s", self._title, error)
+
+
+def standing_problem(kept: str, key: str) -> Problem | None:
+    """Give the problem of a key that stands by what a Memory keeps; raises one of UNREADABLE."""
+    known = _read(kept).get(key)
+    if known is None or known.since is None:
+        return None
+    return Problem(key, known.text, known.fix, known.severity)
+
+
+UNREADABLE = (ValueError, TypeError, KeyError, AttributeError)
+"""What a text that Alerts has not written leads to."""
+
+
+def _read(kept: str) -> dict[str, _Known]:
+    return {key: _known(held) for key, held in json.loads(kept).items()}
 
 
 def _known(held: dict[str, Any]) -> _Known:

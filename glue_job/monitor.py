@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from pyspark.sql import SparkSession
 
-from glue_job.alerts import Alerts, Problem, utc_now
+from glue_job.alerts import STREAM, Alerts, Problem, utc_now
 from glue_job.contract.model import Table
 from glue_job.contract.telemetry import DIMENSIONS, LOCAL_STACK
 from glue_job.edge import emf, files
@@ -127,7 +127,7 @@ class TableMonitor:
             self._logs,
         )
         is_late = limit is not None and lag.seconds > limit
-        judged = {"lag", "stream"} if is_well and not lag.messages else {"lag"}
+        judged = {"lag", STREAM} if is_well and not lag.messages else {"lag"}
         self._alerts.see([problem] if is_late else [], judged)
         self._note(lag_messages=lag.messages, lag_seconds=lag.seconds)
 
@@ -150,7 +150,7 @@ class TableMonitor:
         judged = {_key(each): each for each in measures if each.passed is not None}
         breached = {key: each for key, each in judged.items() if not each.passed}
         problems = [self._breach(key, each, report) for key, each in breached.items()]
-        self._alerts.see(problems, {"stream", *judged})
+        self._alerts.see(problems, {STREAM, *judged})
         self._note(batch_at=now.isoformat())
         earliest, reached = _moment(report.earliest), _moment(self._reached.effective)
         late_by = (reached - earliest).total_seconds() if reached and earliest else 0.0
@@ -189,7 +189,7 @@ class TableMonitor:
         if isinstance(error, JobError):
             said, fix = f"{error.code}: {error.what}: {error.why}", error.fix or fix
         if failures >= FAILURES_TOLD:
-            self._alerts.see([Problem("stream", f"does not go on: {said}", fix)], ())
+            self._alerts.see([Problem(STREAM, f"does not go on: {said}", fix)], ())
         self._note()
         self._emit({"failures": 1}, {"error": said})
 

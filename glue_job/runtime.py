@@ -15,7 +15,7 @@ from pathlib import Path
 from pyspark.sql import SparkSession
 
 from glue_job import session
-from glue_job.alerts import Alerts
+from glue_job.alerts import Alerts, alerts_file
 from glue_job.arguments import Arguments
 from glue_job.contract.lake import LakePaths
 from glue_job.contract.loader import Loaded, load, resolve
@@ -97,7 +97,7 @@ def _run(arguments: Arguments, spark: SparkSession, held: ExitStack) -> int:
                     origin,
                     Alerts(
                         f"cdcctl {origin.stack_name} {table.name}",
-                        FileMemory(spark, f"{checkpoints.rstrip('/')}/_alerts/{table.name}.json"),
+                        FileMemory(spark, alerts_file(checkpoints, table.name)),
                         send,
                     ),
                     state,

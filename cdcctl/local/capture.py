@@ -18,7 +18,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -60,6 +60,8 @@ LIMITS = (
 
 PARALLEL_LOADS = 4
 FEEDBACK_SECONDS = 1.0
+LOOK_SECONDS = 2.0
+"""Between two looks at the source's tables."""
 MAX_BACKOFF_SECONDS = 10.0
 RELOAD = "reload"
 
@@ -110,6 +112,7 @@ class _Session:
     previous: tuple[int, int] | None = None
     received: int = 0
     feedback_due: float = 0.0
+    look_due: float = 0.0
 
 
 class _Stopping(Exception):
@@ -142,7 +145,9 @@ class Capture:
             except (psycopg2.Error, EmissionFailed, SourceTableMissing) as error:
                 reason = " ".join(str(error).split()) or repr(error)
                 log.warning("interrupted, starts again in %.1f s: %s", backoff, reason)
-                self._state.interrupted(reason)
+                self._state.interrupted(
+                    reason, error.fix if isinstance(error, SourceTableMissing) else ""
+                )
             if time.monotonic() - started > 60:
                 backoff = 0.5
             self._stop.wait(backoff)
@@ -220,7 +225,24 @@ class Capture:
         self._send_feedback(session)
         self._take_reload_requests(session)
         self._advance_loads(session)
+        self._look_at_tables(session)
         self._state.write(session.flush.open_transactions, session.flush.confirmed())
+
+    def _look_at_tables(self, session: _Session) -> None:
+        """Note what at the source keeps a table from being captured after a restart."""
+        if time.monotonic() < session.look_due:
+            return
+        session.look_due = time.monotonic() + LOOK_SECONDS
+        # A source that does not answer is noticed by the stream.
+        with suppress(psycopg2.Error), closing(self._connect()) as connection:
+            for name, table in session.tables.items():
+                state = self._state.table(name)
+                try:
+                    describe(connection, {name: table.topic}, session.tables)
+                except SourceTableMissing as missing:
+                    state.problem, state.fix = str(missing), missing.fix
+                else:
+                    state.problem, state.fix = "", ""
 
     def _send_feedback(self, session: _Session) -> None:
         confirmed = session.flush.confirmed(session.received)

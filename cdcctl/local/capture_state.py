@@ -25,6 +25,8 @@ class TableState:
     inserts: int = 0
     updates: int = 0
     deletes: int = 0
+    problem: str = ""
+    fix: str = ""
 
 
 @dataclass
@@ -35,6 +37,7 @@ class CaptureState:
     tables: dict[str, TableState] = field(default_factory=dict)
     state: str = "starting"
     problem: str = ""
+    fix: str = ""
     open_transactions: int = 0
     confirmed_lsn: int = 0
     _written_at: float = 0.0
@@ -77,12 +80,12 @@ class CaptureState:
         """Note that the stream runs."""
         for name in names:
             self.table(name)
-        self.state, self.problem = "running", ""
+        self.state, self.problem, self.fix = "running", "", ""
         self.write(force=True)
 
-    def interrupted(self, problem: str) -> None:
-        """Note that the stream waits for a server."""
-        self.state, self.problem = "waiting", problem
+    def interrupted(self, problem: str, fix: str) -> None:
+        """Note that the stream waits for a server, or for something to be mended."""
+        self.state, self.problem, self.fix = "waiting", problem, fix
         self.write(force=True)
 
     def stopped(self) -> None:
@@ -107,6 +110,7 @@ class CaptureState:
         document = {
             "state": self.state,
             "problem": self.problem,
+            "fix": self.fix,
             "open_transactions": self.open_transactions,
             "confirmed_lsn": self.confirmed_lsn,
             "tables": {name: asdict(table) for name, table in self.tables.items()},

@@ -43,7 +43,11 @@ class SourceTable:
 
 
 class SourceTableMissing(Exception):
-    """A table of the config is not in the database, or cannot be captured."""
+    """A table of the config is not in the database, or cannot be captured; `fix` mends it."""
+
+    def __init__(self, what: str, fix: str) -> None:
+        super().__init__(what)
+        self.fix = fix
 
 
 class TypeCatalog:
@@ -88,8 +92,15 @@ ORDER BY position
 """
 
 
-def describe(connection: Connection, topics: Mapping[str, str]) -> dict[str, SourceTable]:
-    """Read the tables of `topics` (`schema.table` -> topic) from the catalog."""
+def describe(
+    connection: Connection,
+    topics: Mapping[str, str],
+    known: Mapping[str, SourceTable] | None = None,
+) -> dict[str, SourceTable]:
+    """Read the tables of `topics` (`schema.table` -> topic) from the catalog.
+
+    Raises SourceTableMissing, whose remedy names the key that a table was `known` to have.
+    """
     types = TypeCatalog(connection)
     described = {}
     for name, topic in topics.items():
@@ -104,11 +115,15 @@ def describe(connection: Connection, topics: Mapping[str, str]) -> dict[str, Sou
             cursor.execute(PRIMARY_KEY, (quoted,))
             primary_key = tuple(column for (column,) in cursor.fetchall())
         if not columns:
-            raise SourceTableMissing(f"table {name} does not exist: make the tables first")
-        if not primary_key:
             raise SourceTableMissing(
-                f"table {name} has no primary key: it cannot be captured; at the source: "
-                f"ALTER TABLE {name} ADD PRIMARY KEY (...)"
+                f"table {name} does not exist",
+                "cdcctl local down, then cdcctl local up: it is made",
+            )
+        if not primary_key:
+            key = known[name].primary_key if known and name in known else ("...",)
+            raise SourceTableMissing(
+                f"table {name} has no primary key: its updates and deletes cannot be captured",
+                f"at the source: ALTER TABLE {name} ADD PRIMARY KEY ({', '.join(key)})",
             )
         described[name] = SourceTable(schema, table, topic, columns, primary_key)
     return described

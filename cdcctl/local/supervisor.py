@@ -277,7 +277,7 @@ class Supervisor:
                 why, fix = f"{meaning} ({ending})", remedy
                 break
         else:
-            why, fix = ending, f"read {child.log}"
+            why, fix = ending, f"cdcctl logs {child.name} --local"
         return Problem(f"{child.name} ended", why, fix, tuple(lines), str(child.log))
 
     def _is_gone(self, running: _Running) -> Callable[[], bool]:

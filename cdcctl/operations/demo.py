@@ -21,8 +21,8 @@ from cdcctl.local.layout import StackDirectory
 from cdcctl.local.postgres import PostgresServer
 from cdcctl.local.processes import last_lines
 from cdcctl.operations.configuration import load_config
+from cdcctl.operations.local_report import StackReport
 from cdcctl.operations.local_stack import (
-    StackReport,
     UpRequest,
     reset_stack,
     stack_status,

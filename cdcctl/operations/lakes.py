@@ -106,13 +106,14 @@ def lake_of_stack(target: Target, pipeline: Pipeline) -> Lake:
     """Give the lake of a deployed stack, read with the operator's credentials."""
     written = lake_paths(pipeline)
     paths = LakePaths(
-        delta=_filled(written.delta, target),
-        quarantine_root=_filled(written.quarantine_root, target),
+        delta=filled(written.delta, target),
+        quarantine_root=filled(written.quarantine_root, target),
     )
     return Lake(paths.delta, paths, S3Store(target.aws))
 
 
-def _filled(address: str, target: Target) -> str:
+def filled(address: str, target: Target) -> str:
+    """Put a stack's name and account into an address of the config."""
     for name, value in (("STACK_NAME", target.stack), ("AWS_ACCOUNT_ID", target.aws.account)):
         address = address.replace(f"${{{name}}}", value)
     return address.rstrip("/")

@@ -15,7 +15,6 @@ from cdcctl.compile.ddl import column_additions, table_statements
 from cdcctl.compile.topics import topics
 from cdcctl.errors import CdcctlError
 from cdcctl.local.artifacts import broker_jars, spark_jars
-from cdcctl.local.capture_state import read_document
 from cdcctl.local.java import find_java
 from cdcctl.local.layout import StackDirectory
 from cdcctl.local.processes import (
@@ -28,7 +27,7 @@ from cdcctl.local.processes import (
 from cdcctl.local.stack import ALREADY_UP, StackSettings, child_environment, is_supervised
 from cdcctl.local.supervisor import Phase, end_leftovers, read_state
 from cdcctl.operations.configuration import load_config, require_table
-from cdcctl.operations.problem import Problem, quarantine_problems
+from cdcctl.operations.local_report import StackReport, read_report
 from glue_job.consent import Consent
 
 if TYPE_CHECKING:
@@ -58,64 +57,6 @@ class UpRequest:
     consent: Consent = field(default_factory=Consent)
 
 
-@dataclass(frozen=True)
-class ChildReport:
-    """One process of the stack."""
-
-    name: str
-    state: str
-    pid: int | None
-    restarts: int
-    log: str
-    problem: dict[str, Any] | None = None
-
-
-@dataclass(frozen=True)
-class CaptureReport:
-    """What the capture says of one table; re-deliveries count again."""
-
-    table: str
-    topic: str
-    is_loaded: bool
-    load_rows: int
-    inserts: int
-    updates: int
-    deletes: int
-    job: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class StackReport:
-    """How the stack is."""
-
-    directory: Path
-    phase: str
-    is_up: bool
-    was_up: bool = False
-    """Whether `up` found it up, or `status` found what a killed stack left behind."""
-    config: str = ""
-    config_hash: str = ""
-    postgres: dict[str, Any] = field(default_factory=dict)
-    kafka: dict[str, Any] = field(default_factory=dict)
-    lake: str = ""
-    children: tuple[ChildReport, ...] = ()
-    tables: tuple[CaptureReport, ...] = ()
-    warnings: tuple[str, ...] = ()
-
-    @property
-    def problems(self) -> tuple[Problem, ...]:
-        """Give what is wrong with the tables."""
-        if not self.is_up:
-            return ()
-        return tuple(problem for table in self.tables for problem in _problems(table))
-
-    @property
-    def is_healthy(self) -> bool:
-        """Tell whether every process is ready."""
-        all_ready = all(child.state == "ready" for child in self.children)
-        return self.is_up and self.phase == Phase.READY and all_ready
-
-
 def start_stack(request: UpRequest, progress: Progress) -> StackReport:
     """Start the stack, or attach to the one that is up; return when every process is ready."""
     stack = StackDirectory.resolve(request.directory)
@@ -124,7 +65,7 @@ def start_stack(request: UpRequest, progress: Progress) -> StackReport:
         _refuse_other_config(stack, settings)
         _refuse_consent(request.consent)
         _wait_until_ready(stack, None, progress)
-        return _report(stack, was_up=True)
+        return read_report(stack, was_up=True)
     _create(stack)
     _refuse_taken_ports(request)
     file = stack.run / "settings.json"
@@ -146,7 +87,7 @@ def start_stack(request: UpRequest, progress: Progress) -> StackReport:
     except BaseException:
         _end_supervisor(stack, supervisor)
         raise
-    return _report(stack)
+    return read_report(stack)
 
 
 def stop_stack(directory: Path | None, progress: Progress) -> bool:
@@ -161,7 +102,7 @@ def stop_stack(directory: Path | None, progress: Progress) -> bool:
 
 def stack_status(directory: Path | None) -> StackReport:
     """Tell how the stack is, from what its supervisor and its processes last wrote."""
-    return _report(StackDirectory.resolve(directory))
+    return read_report(StackDirectory.resolve(directory))
 
 
 def reset_stack(directory: Path | None, progress: Progress) -> Path | None:
@@ -349,80 +290,3 @@ def _end_supervisor(stack: StackDirectory, supervisor: subprocess.Popen[bytes] |
     if identity is not None and identity.is_alive():
         end_group(identity.pid, signal.SIGTERM, DOWN_PATIENCE_SECONDS, has_ended)
     end_leftovers(stack.state)
-
-
-def _report(stack: StackDirectory, was_up: bool = False) -> StackReport:
-    is_up = is_supervised(stack)
-    state = read_state(stack.state)
-    stale = not is_up and state.get("phase") not in {None, Phase.STOPPED}
-    warnings = []
-    if stale:
-        warnings.append(
-            "the stack was killed, or the machine was restarted: its data is kept, "
-            "`cdcctl local up` goes on"
-        )
-    children = tuple(
-        _child(stack, name, child, is_up) for name, child in state.get("children", {}).items()
-    )
-    return StackReport(
-        directory=stack.root,
-        phase=state.get("phase", Phase.STARTING) if is_up else Phase.STOPPED,
-        is_up=is_up,
-        was_up=was_up or stale,
-        config=state.get("config", ""),
-        config_hash=state.get("config_hash", ""),
-        postgres=state.get("postgres", {}) if is_up else {},
-        kafka=state.get("kafka", {}) if is_up else {},
-        lake=str(stack.lake),
-        children=children,
-        tables=_tables(stack, state.get("tables", {})),
-        warnings=tuple(warnings),
-    )
-
-
-def _problems(table: CaptureReport) -> list[Problem]:
-    job, name = table.job, table.table.partition(".")[2]
-    standing = [Problem(f"{name}: {each['text']}", each["fix"]) for each in job.get("problems", ())]
-    refused = job.get("outcomes", {}).get("quarantined", 0)
-    return standing + quarantine_problems(name, refused, job.get("rows", 0), option=" --local")
-
-
-def _child(stack: StackDirectory, name: str, child: dict[str, Any], is_up: bool) -> ChildReport:
-    state, problem = child["state"] if is_up else "stopped", child["problem"]
-    capture = read_document(stack.capture) if name == "capture" else {}
-    if state == "ready" and capture.get("state") == "waiting":
-        # The process lives, and waits for a server or for something that an operator must mend.
-        state = "waiting"
-        problem = {
-            "what": "the capture cannot go on yet",
-            "why": capture["problem"],
-            "fix": "",
-            "lines": [],
-            "log": child["log"],
-        }
-    return ChildReport(
-        name=name,
-        state=state,
-        pid=child["pid"] if is_up else None,
-        restarts=child["restarts"],
-        log=child["log"],
-        problem=problem,
-    )
-
-
-def _tables(stack: StackDirectory, captured: dict[str, str]) -> tuple[CaptureReport, ...]:
-    capture = read_document(stack.capture).get("tables", {})
-    job = read_state(stack.job_state)
-    return tuple(
-        CaptureReport(
-            table=name,
-            topic=topic,
-            is_loaded=bool(capture.get(name, {}).get("is_loaded")),
-            load_rows=capture.get(name, {}).get("load_rows", 0),
-            inserts=capture.get(name, {}).get("inserts", 0),
-            updates=capture.get(name, {}).get("updates", 0),
-            deletes=capture.get(name, {}).get("deletes", 0),
-            job=job.get(name.partition(".")[2], {}),
-        )
-        for name, topic in captured.items()
-    )

@@ -16,7 +16,7 @@ from cdcctl.ui.tables import Heading
 
 if TYPE_CHECKING:
     # The report of a seed on AWS is shown without the extra `local`, which these need.
-    from cdcctl.operations.local_stack import CaptureReport, ChildReport, StackReport
+    from cdcctl.operations.local_report import CaptureReport, ChildReport, StackReport
     from cdcctl.operations.seed import SeedReport
 
 _STYLES = {
@@ -27,6 +27,7 @@ _STYLES = {
     "degraded": "yellow",
     "failed": "red",
 }
+_LAST_WORDS = 5
 
 
 def status_document(report: StackReport) -> Document:
@@ -88,9 +89,9 @@ def show_status(report: StackReport, with_limits: bool) -> None:
         _show_addresses(report)
         tables.show("", _process_table(report.children))
         for child in report.children:
-            _show_problem(child)
-    if report.is_up and report.tables:
-        tables.show("", _captured_table(report))
+            _show_last_words(child)
+        if report.tables:
+            tables.show("", _captured_table(report))
         show_problems(report.problems)
     if with_limits:
         from cdcctl.local.capture import LIMITS
@@ -189,14 +190,11 @@ def _process_table(children: tuple[ChildReport, ...]) -> Any:
     )
 
 
-def _show_problem(child: ChildReport) -> None:
-    if child.problem is None:
-        return
-    problem = child.problem
-    tables.show(Text(f"{child.name}: {problem['what']}: {problem['why']}", style="red"))
-    tables.show(*(f"    {line}" for line in problem["lines"][-5:]))
-    if problem["fix"]:
-        tables.show(f"  fix: {problem['fix']}")
+def _show_last_words(child: ChildReport) -> None:
+    lines = child.problem["lines"] if child.problem is not None else []
+    if lines:
+        tables.show(Text(f"{child.name} said last", style="red"))
+        tables.show(*(f"    {line}" for line in lines[-_LAST_WORDS:]))
 
 
 def _captured_table(report: StackReport) -> Any:

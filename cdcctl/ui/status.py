@@ -34,8 +34,9 @@ def clear() -> None:
 def show_status(report: StatusReport) -> None:
     """Draw the whole pipeline on one screen."""
     tables.show(_head(report), *_parts(report), _tables(report))
-    if report.lake.absent:
-        tables.show(Text(f"lake: n/a ({report.lake.absent})", style="yellow"))
+    for name, part in (("lake", report.lake), ("lag", report.lags), ("alerts", report.halted)):
+        if part.absent:
+            tables.show(Text(f"{name}: n/a ({part.absent})", style="yellow"))
     show_problems(report.problems)
 
 

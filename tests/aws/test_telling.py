@@ -93,7 +93,7 @@ def test_status_tells_the_lag_and_exits_so(
     code, out, _ = cdcctl("status", "--exit-status", "-o", "json")
     assert code == ExitCode.UNHEALTHY
     assert [each["fix"] for each in json.loads(out)["data"]["problems"]] == [
-        "cdcctl logs glue --table drivers"
+        "cdcctl logs glue --table drivers --stack demo"
     ]
     monkeypatch.setenv("COLUMNS", "100")
     hold_to_readme("late", lambda line: cdcctl(*line.split())[1])

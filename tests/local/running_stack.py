@@ -12,11 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import pytest
+
+from cdcctl import app
 from cdcctl.local.broker import sasl_settings
 from cdcctl.local.layout import StackDirectory
 from cdcctl.local.postgres import PostgresServer
+from cdcctl.operations.local_report import StackReport
 from cdcctl.operations.local_stack import (
-    StackReport,
     UpRequest,
     stack_status,
     start_stack,
@@ -154,10 +157,17 @@ class RunningStack:
 
         return eventually(found)
 
-    def kill(self, child: str) -> None:
+    def screen(self, capsys: pytest.CaptureFixture[str]) -> str:
+        """Give what `cdcctl local status` prints, the folds of its lines undone."""
+        capsys.readouterr()
+        app.run(["local", "status", "--dir", str(self.stack.root)])
+        return " ".join(capsys.readouterr().out.split())
+
+    def kill(self, child: str, meanwhile: Callable[[], bool] = lambda: True) -> None:
         """Kill a child without warning, and wait until its successor is ready."""
         before = self.pid(child)
         os.kill(before, signal.SIGKILL)
+        eventually(lambda: meanwhile() or None)
         eventually(lambda: self.pid(child) != before or None)
 
 

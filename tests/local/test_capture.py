@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from functools import partial
 
+import psycopg2
 import pytest
 
 from tests.local.conftest import FIRST_ROWS
@@ -230,10 +231,13 @@ def test_a_killed_capture_delivers_again_with_the_same_positions(running: Runnin
 
 
 @pytest.mark.parametrize("server", ["broker", "postgres"])
-def test_a_killed_server_comes_back_and_nothing_is_lost(running: RunningStack, server: str) -> None:
+def test_a_killed_server_comes_back_and_nothing_is_lost(
+    running: RunningStack, server: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     first = {"broker": 600, "postgres": 700}[server]
     running.sql(*(f"INSERT INTO notes VALUES ({first + n}, 'a', NULL)" for n in range(20)))
-    running.kill(server)
+    told = f"→ {server} ended: ended by SIGKILL cdcctl logs {server} --local"
+    running.kill(server, meanwhile=lambda: told in running.screen(capsys))
     for key in range(first + 20, first + 40):
         insert = f"INSERT INTO notes VALUES ({key}, 'b', NULL) ON CONFLICT DO NOTHING RETURNING 1"
         eventually(partial(running.sql, insert))
@@ -244,6 +248,26 @@ def test_a_killed_server_comes_back_and_nothing_is_lost(running: RunningStack, s
     for message in found:
         by_key.setdefault(message.row["id"], set()).add(json.dumps(message.position))
     assert all(len(positions) == 1 for positions in by_key.values())
+
+
+def test_a_key_that_is_dropped_is_told_while_its_table_is_captured(
+    running: RunningStack, capsys: pytest.CaptureFixture[str]
+) -> None:
+    eventually(lambda: "nothing is wrong" in running.screen(capsys) or None)
+    running.sql("ALTER TABLE pairs DROP CONSTRAINT pairs_pkey")
+    told = (
+        "1 problem → table public.pairs has no primary key: its updates and deletes cannot be"
+        " captured at the source: ALTER TABLE public.pairs ADD PRIMARY KEY (left_id, right_id)"
+    )
+    try:
+        eventually(lambda: told in running.screen(capsys) or None)
+        running.sql("INSERT INTO pairs VALUES (41, 'keyless', 1)")
+        running.wait_for("pairs", lambda m: m.row.get("right_id") == "keyless")
+        with pytest.raises(psycopg2.Error, match="does not have a replica identity"):
+            running.sql("UPDATE pairs SET value = 2 WHERE left_id = 41")
+    finally:
+        running.sql("ALTER TABLE pairs ADD PRIMARY KEY (left_id, right_id)")
+    eventually(lambda: "nothing is wrong" in running.screen(capsys) or None)
 
 
 def test_the_log_of_an_idle_source_is_released(running: RunningStack) -> None:

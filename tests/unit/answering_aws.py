@@ -25,4 +25,5 @@ class AnsweringAws:
 
     def pages(self, service: str, operation: str, key: str, **asked: Any) -> Iterator[Any]:
         """Give the items of a listing."""
-        yield from self.call(service, operation, **asked)
+        answer = self.call(service, operation, **asked)
+        yield from answer[key] if isinstance(answer, Mapping) else answer

@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 
 from cdcctl.local.processes import last_lines
-from cdcctl.operations.local_stack import CaptureReport, StackReport
+from cdcctl.operations.local_report import CaptureReport, StackReport
 from cdcctl.ui import local_stack as view
 from cdcctl.ui.output import schema_of
 from glue_job.alerts import Alerts

@@ -93,6 +93,7 @@ HEALTHY: dict[str, Any] = {
     "get_job_runs": {"JobRuns": [RUN]},
     "get_job": {"Job": {"DefaultArguments": {"--config": DEPLOYED}}},
     "get_metric_data": metrics(CPUUtilization=12.0, CDCLatencySource=1.8),
+    "get_object": AwsError("AWS008", "there is no such object", aws_code="NoSuchKey"),
 }
 
 

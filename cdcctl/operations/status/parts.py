@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from cdcctl.aws import glue
+from cdcctl.aws import glue, s3
 from cdcctl.aws.cloudformation import StackState
+from cdcctl.operations.lakes import filled
+from cdcctl.operations.problem import Problem
 from cdcctl.operations.target import Target
+from glue_job import alerts
 from glue_job.contract import telemetry
+from glue_job.contract.model import Pipeline
 
 _METRIC_MINUTES = 15
 
@@ -216,6 +221,21 @@ def read_lags(target: Target, tables: Sequence[str]) -> dict[str, Lag]:
         table: Lag(None if messages is None else int(messages), seconds)
         for table, messages, seconds in zip(tables, found[::2], found[1::2], strict=True)
     }
+
+
+def read_halted(target: Target, pipeline: Pipeline) -> dict[str, Problem]:
+    """Read, of each table whose stream does not go on, why: the job keeps it by its checkpoints."""
+    checkpoints = filled(pipeline.settings.checkpoint_location, target)
+    found = {}
+    for table in pipeline.streamed_tables:
+        address = alerts.alerts_file(checkpoints, table.name).removeprefix("s3://")
+        bucket, _, key = address.partition("/")
+        kept = s3.read(target.aws, bucket, key)
+        with suppress(*alerts.UNREADABLE):
+            halted = alerts.standing_problem(kept.decode("utf-8"), alerts.STREAM) if kept else None
+            if halted is not None:
+                found[table.name] = Problem(f"{table.name} {halted.text}", halted.fix)
+    return found
 
 
 def read_deployed_config(target: Target, stack: StackState) -> str | None:

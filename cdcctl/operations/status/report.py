@@ -58,6 +58,8 @@ class StatusReport:
     job: Part[parts.JobRun]
     lake: Part[dict[str, TableLake]]
     lags: Part[dict[str, parts.Lag]]
+    halted: Part[dict[str, Problem]]
+    """Tables whose stream does not go on, as the job told."""
     deployed_config: Part[str]
     local_config: str
     tables: tuple[str, ...]
@@ -67,6 +69,10 @@ class StatusReport:
     def is_healthy(self) -> bool:
         """Tell whether nothing is wrong."""
         return not self.problems
+
+    def command(self, words: str) -> str:
+        """Spell a command on this stack."""
+        return f"cdcctl {words} --stack {self.stack_name}"
 
 
 @dataclass(frozen=True)
@@ -99,6 +105,7 @@ def examine(examined: Examined, config: Path, at: datetime) -> StatusReport:
         "job": pool.submit(parts.read_job, target, stack),
         "lake": pool.submit(read_lake, examined.lake, tables, at),
         "lags": pool.submit(parts.read_lags, target, tables),
+        "halted": pool.submit(parts.read_halted, target, pipeline),
         "deployed_config": pool.submit(parts.read_deployed_config, target, stack),
     }
     ends_at = time.monotonic() + BUDGET_SECONDS
@@ -140,18 +147,17 @@ def _with_problems(report: StatusReport, pipeline: Pipeline) -> StatusReport:
 
 def _of_stack(report: StatusReport) -> list[Problem]:
     found = []
-    name = report.stack_name
     status = report.stack.status
     if not status.endswith("_COMPLETE") or "ROLLBACK" in status:
         verb = "follows it" if status.endswith("_IN_PROGRESS") else "says why and goes on"
-        found.append(Problem(f"the stack is {status}", f"cdcctl deploy --stack {name}   {verb}"))
+        found.append(Problem(f"the stack is {status}", f"{report.command('deploy')}   {verb}"))
     deployed = report.deployed_config.seen
     if deployed is not None and deployed != report.local_config:
         found.append(
             Problem(
                 f"tables.yaml here ({report.local_config[:6]}) is not what is deployed"
                 f" ({deployed[:6]})",
-                f"cdcctl plan --stack {name}",
+                report.command("plan"),
             )
         )
     return found
@@ -161,20 +167,22 @@ def _of_source(report: StatusReport) -> list[Problem]:
     found = []
     source, cluster = report.source.seen, report.cluster.seen
     if source is not None and source.status != "available":
-        found.append(Problem(f"the database is {source.status}", "cdcctl logs cfn"))
+        found.append(Problem(f"the database is {source.status}", report.command("logs cfn")))
     if source is not None and (source.slot_lag_bytes or 0) > _SLOT_LAG_LIMIT:
         found.append(
             Problem(
                 f"the replication slot holds {(source.slot_lag_bytes or 0) / 1024**3:.1f} GiB of"
                 " WAL back: the source's disk fills",
-                "cdcctl start dms",
+                report.command("start dms"),
             )
         )
     if cluster is not None and cluster.state != "ACTIVE":
-        found.append(Problem(f"the Kafka cluster is {cluster.state}", "cdcctl logs msk"))
+        found.append(Problem(f"the Kafka cluster is {cluster.state}", report.command("logs msk")))
     if cluster is not None and (cluster.disk_percent or 0) > _DISK_LIMIT_PERCENT:
         found.append(
-            Problem(f"a broker's disk is {cluster.disk_percent:.0f} % full", "cdcctl doctor")
+            Problem(
+                f"a broker's disk is {cluster.disk_percent:.0f} % full", report.command("doctor")
+            )
         )
     return found
 
@@ -187,15 +195,19 @@ def _of_replication(report: StatusReport) -> list[Problem]:
     if task.status not in dms.RUNNING:
         why = task.failure or task.stop_reason
         found.append(
-            Problem(f"DMS is {task.status}" + (f": {why}" if why else ""), "cdcctl start dms")
+            Problem(
+                f"DMS is {task.status}" + (f": {why}" if why else ""), report.command("start dms")
+            )
         )
     latency = max(task.source_latency_seconds or 0, task.target_latency_seconds or 0)
     if latency > _LATENCY_LIMIT_SECONDS:
-        found.append(Problem(f"DMS is {latency:.0f} s behind", "cdcctl logs dms --since 30m"))
+        found.append(
+            Problem(f"DMS is {latency:.0f} s behind", report.command("logs dms --since 30m"))
+        )
     for name, table in task.tables.items():
         if table.state in _GIVEN_UP:
             found.append(
-                Problem(f"DMS has given up {name}: {table.state}", f"cdcctl reload {name}")
+                Problem(f"DMS has given up {name}: {table.state}", report.command(f"reload {name}"))
             )
     return found
 
@@ -205,19 +217,28 @@ def _of_job(report: StatusReport) -> list[Problem]:
         return []
     run = report.job.seen
     if run is None:
-        return [Problem("the job has never run", "cdcctl start glue")]
+        return [Problem("the job has never run", report.command("start glue"))]
     if run.state in glue.LIVE:
         return []
     why = f": {run.error}" if run.error else ""
-    return [Problem(f"the job is {run.state}{why}", "cdcctl logs glue   then   cdcctl start glue")]
+    helps = f"{report.command('logs glue')}   then   {report.command('start glue')}"
+    return [Problem(f"the job is {run.state}{why}", helps)]
 
 
 def _of_tables(report: StatusReport, pipeline: Pipeline) -> list[Problem]:
     found = []
+    halted = report.halted.seen or {}
     slas = {table.name: table.sla_seconds for table in pipeline.streamed_tables}
     for name in report.tables:
         told = (report.lake.seen or {}).get(name, TableLake())
-        found += quarantine_problems(name, told.quarantined_hour, told.consumed_hour)
+        if name in halted:
+            found.append(halted[name])
+        found += quarantine_problems(
+            name,
+            told.quarantined_hour,
+            told.consumed_hour,
+            option=f" --stack {report.stack_name}",
+        )
         found += _late(name, told, report, slas.get(name))
         errors = [each for each in told.breached if each.severity == "error"]
         if errors:
@@ -227,7 +248,7 @@ def _of_tables(report: StatusReport, pipeline: Pipeline) -> list[Problem]:
                 Problem(
                     f"{name}: {worst.metric}{column} is {worst.value} (threshold"
                     f" {worst.threshold})",
-                    f"cdcctl metrics show --table {name} --failed",
+                    report.command(f"metrics show --table {name} --failed"),
                 )
             )
     return found
@@ -249,7 +270,8 @@ def _late(name: str, told: TableLake, report: StatusReport, sla: int | None) -> 
         return []
     if seconds <= limit:
         return []
-    return [Problem(f"{name}: {how} (limit {limit:.0f} s)", f"cdcctl logs glue --table {name}")]
+    logs = report.command(f"logs glue --table {name}")
+    return [Problem(f"{name}: {how} (limit {limit:.0f} s)", logs)]
 
 
 def as_data(report: StatusReport) -> dict[str, Any]:
@@ -278,6 +300,7 @@ def as_data(report: StatusReport) -> dict[str, Any]:
         "tables": _tables(report),
         "lake": {"absent": report.lake.absent} if report.lake.seen is None else {},
         "lag": {"absent": report.lags.absent} if report.lags.seen is None else {},
+        "alerts": {"absent": report.halted.absent} if report.halted.seen is None else {},
         "problems": [asdict(problem) for problem in report.problems],
     }
 
