@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
+from difflib import unified_diff
 from pathlib import Path
 
 README = Path(__file__).parents[1] / "README.md"
@@ -18,6 +19,8 @@ _CHANGING = (
     (re.compile(r"\b(jr_\w+|[0-9a-f]{6,64})\b"), "ID"),
     (re.compile(r"\b\d+ versions, [0-9,]+ bytes"), "SIZE"),
     (re.compile(r"\b\w+-dbinstance-\w+"), "DATABASE"),
+    (re.compile(r"127\.0\.0\.1:\d+"), "ADDRESS"),
+    (re.compile(r"\bready +\d+"), "ready PID"),
     (re.compile(r"[▁▂▃▄▅▆▇█]{20,}"), "HOURS"),
     (re.compile(r"\s+"), " "),
 )
@@ -34,7 +37,8 @@ def hold_to_readme(kind: str, run: Callable[[str], str]) -> None:
         README.write_text(blocks.sub(lambda each: printed[each[0]], text), encoding="utf-8")
         return
     for block, now in printed.items():
-        assert _stable(block) == _stable(now)
+        differs = unified_diff(_stable(block), _stable(now), "README.md", "printed", lineterm="")
+        assert not (told := "\n".join(differs)), told
 
 
 def _printed(block: str, run: Callable[[str], str]) -> list[str]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from rich.text import Text
 
 from cdcctl.commands.options import DEFAULT_CONFIG
 from cdcctl.operations.demo import SHOWN_DIFFERENCES, DemoReport, TableProof
 from cdcctl.ui import tables
 from cdcctl.ui.output import Document
+from cdcctl.ui.paths import short
 from cdcctl.ui.tables import Heading
 
 
@@ -60,23 +59,18 @@ def show_demo(report: DemoReport) -> None:
             tables.show(f"{each.table}: and {len(each.faults) - SHOWN_DIFFERENCES:,} more")
     _show_proof(report)
     example = max(report.tables, key=lambda each: sum(each.quarantined.values())).table
-    look = f"--lake {_short(report.lake)}"
+    look = f"--lake {short(report.lake)}"
     if report.config != DEFAULT_CONFIG:
-        look += f" --config {_short(report.config)}"
+        look += f" --config {short(report.config)}"
     tables.show(
         "",
-        f"lake kept in {_short(report.lake)}, logs in {_short(report.logs)}",
+        f"lake kept in {short(report.lake)}, logs in {short(report.logs)}",
         "look further:",
         f"  cdcctl quarantine show {example} {look}",
         f"  cdcctl metrics show {look}",
         f"  cdcctl history show {example} 1 {look}",
         "  cdcctl local up     the same pipeline, to keep",
     )
-
-
-def _short(path: Path) -> Path:
-    here = Path.cwd()
-    return path.relative_to(here) if path.is_relative_to(here) else path
 
 
 def _line(each: TableProof) -> tuple[str | Text, ...]:
@@ -108,8 +102,8 @@ def _show_proof(report: DemoReport) -> None:
     )
     if held_back:
         tables.show(
-            f"  {held_back:,} source rows break a rule now: each is in quarantine, and the lake"
-            " keeps the version before it, if there was one."
+            f"  {held_back:,} source rows break a rule now: each is in quarantine, and the lake",
+            "  keeps the version before it, if there was one.",
         )
     tables.show(
         f"  {report.messages:,} messages, every offset accounted for, {report.seconds:.0f} s in all"

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from cdcctl.ui import tables
 from cdcctl.ui.output import Document
+from cdcctl.ui.paths import short
 from cdcctl.ui.problems import show_problems
 from cdcctl.ui.tables import Heading
 
@@ -81,7 +82,7 @@ def show_up(report: StackReport) -> None:
 def show_status(report: StackReport, with_limits: bool) -> None:
     """Draw processes, addresses and tables."""
     if not report.is_up:
-        tables.show(f"no local stack is up in {report.directory}")
+        tables.show(f"no local stack is up in {short(report.directory)}")
         tables.show("start it: cdcctl local up")
     else:
         style = _STYLES.get(report.phase, "")
@@ -112,7 +113,7 @@ def show_down(was_up: bool) -> None:
 
 def show_reset(removed: Path | None) -> None:
     """Tell what was removed."""
-    tables.show(f"removed {removed}" if removed else "there was nothing to remove")
+    tables.show(f"removed {short(removed)}" if removed else "there was nothing to remove")
 
 
 def seed_document(report: SeedReport) -> Document:
@@ -154,17 +155,18 @@ def _seed_record(report: SeedReport, table: str) -> dict[str, Any]:
 
 def _show_addresses(report: StackReport) -> None:
     postgres, kafka = report.postgres, report.kafka
+    user = "            user {}, password in {}".format
     if postgres:
         tables.show(
             f"  postgres  {postgres['host']}:{postgres['port']}/{postgres['database']}",
-            f"            user {postgres['user']}, password in {postgres['password_file']}",
+            user(postgres["user"], short(postgres["password_file"])),
         )
     if kafka:
         tables.show(
             f"  kafka     {kafka['bootstrap_servers']}  SASL_PLAINTEXT SCRAM-SHA-512",
-            f"            user {kafka['sasl_username']}, password in {kafka['password_file']}",
+            user(kafka["sasl_username"], short(kafka["password_file"])),
         )
-    tables.show(f"  lake      {report.lake}")
+    tables.show(f"  lake      {short(report.lake)}")
 
 
 def _process_table(children: tuple[ChildReport, ...]) -> Any:
@@ -183,7 +185,7 @@ def _process_table(children: tuple[ChildReport, ...]) -> Any:
                 Text(child.state, style=_STYLES.get(child.state, "")),
                 str(child.pid or "-"),
                 str(child.restarts),
-                child.log,
+                short(child.log),
             )
             for child in children
         ],

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,12 +20,15 @@ import jsonschema
 import psutil
 import pytest
 
+from cdcctl import app
 from cdcctl.local.layout import StackDirectory
-from cdcctl.operations.local_stack import stop_stack
+from cdcctl.operations.local_report import CaptureReport
+from cdcctl.operations.local_stack import stack_status, stop_stack
 from cdcctl.ui.output import schema_of
 from cdcctl.ui.progress import SilentProgress
 from tests.local.conftest import CONFIG
 from tests.local.running_stack import RunningStack, eventually
+from tests.readme_blocks import hold_to_readme
 
 pytestmark = pytest.mark.local
 
@@ -78,24 +82,47 @@ class Shell:
 
 @pytest.fixture
 def shell(tmp_path: Path) -> Iterator[Shell]:
-    shell = Shell(tmp_path / "stack")
+    shell = Shell(tmp_path / ".cdcctl" / "local")
     yield shell
     stop_stack(shell.root, SilentProgress())
     assert shell.processes() == []
 
 
-def test_a_stack_is_started_filled_killed_continued_and_removed(shell: Shell) -> None:
-    up = shell.up(FLEET)
-    assert up.returncode == 0, up.stderr
-    assert "the local stack is up" in up.stdout
-    assert "password in" in up.stdout
+@pytest.fixture
+def readme(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[[str], None]:
+    """Give a function that holds blocks of README.md to what the commands print in a folder."""
+    monkeypatch.setenv("COLUMNS", "100")
 
-    seeded = shell.json(
-        "seed/v1", "seed", "--local", "--rows", "300", "--bad-share", "0.2", "--seed", "3"
-    )
-    assert seeded["rows"] >= 300
-    assert all(table["inserted"] for table in seeded["tables"])
-    assert sum(table["bad"] for table in seeded["tables"]) > 20
+    def run(line: str) -> str:
+        # What comes before a load has ended is not counted as a change.
+        if line.startswith("seed"):
+            eventually(lambda: all(each.is_loaded for each in stack_status(None).tables) or None)
+        if line == "local status":
+            eventually(lambda: sum(map(changes, stack_status(None).tables)) == 300 or None)
+        app.run(shlex.split(line))
+        return capsys.readouterr().out
+
+    def hold(kind: str) -> None:
+        with monkeypatch.context() as there:
+            there.chdir(tmp_path)
+            hold_to_readme(kind, run)
+
+    shutil.copytree(FLEET.parent, tmp_path / "config")
+    return hold
+
+
+def changes(table: CaptureReport) -> int:
+    return table.inserts + table.updates + table.deletes
+
+
+def test_a_stack_is_started_filled_killed_continued_and_removed(
+    shell: Shell, readme: Callable[[str], None]
+) -> None:
+    readme("local")
+    seeded = shell.json("seed/v1", "seed", "--local", "--rows", "60", "--bad-share", "0")
+    assert seeded["rows"] >= 60
 
     status = shell.json("local-status/v1", "local", "status")
     assert {each["name"]: each["state"] for each in status["processes"]} == {
@@ -109,6 +136,8 @@ def test_a_stack_is_started_filled_killed_continued_and_removed(shell: Shell) ->
     other = shell.up(CONFIG)
     assert (other.returncode, "LOC054" in shell.error(other)) == (1, True)
 
+    count = "SELECT count(*) FROM vehicle_telemetry"
+    before = RunningStack(StackDirectory(shell.root), stack_status(shell.root)).sql(count)
     supervisor = next(
         pid for pid in shell.processes() if "cdcctl.local.stack" in psutil.Process(pid).cmdline()
     )
@@ -120,30 +149,18 @@ def test_a_stack_is_started_filled_killed_continued_and_removed(shell: Shell) ->
     assert shell.run("local", "status", "--exit-status").returncode == 7
 
     assert shell.up(FLEET).returncode == 0
-    running = RunningStack(StackDirectory(shell.root), _report(shell))
-    (count,) = running.sql("SELECT count(*) FROM vehicle_telemetry")[0]
-    assert count == _live(seeded, "vehicle_telemetry")
+    running = RunningStack(StackDirectory(shell.root), stack_status(shell.root))
+    assert running.sql(count) == before
     loads = [m for m in running.messages("vehicles") if m.operation == "load"]
     assert loads == []
 
-    assert shell.run("local", "down").stdout == "the local stack is down, its data is kept\n"
+    readme("local-down")
     assert shell.processes() == []
     assert shell.run("local", "down").stdout == "no local stack was up\n"
     refused = shell.run("local", "reset")
     assert (refused.returncode, "--yes" in refused.stderr) == (10, True)
     assert shell.run("local", "reset", "--yes").returncode == 0
     assert not shell.root.exists()
-
-
-def _report(shell: Shell) -> Any:
-    from cdcctl.operations.local_stack import stack_status
-
-    return stack_status(shell.root)
-
-
-def _live(seeded: dict[str, Any], name: str) -> int:
-    table = next(each for each in seeded["tables"] if each["table"] == name)
-    return int(table["inserted"] - table["deleted"])
 
 
 def test_seed_without_a_stack_says_how_to_start_one(shell: Shell) -> None:
@@ -162,7 +179,7 @@ def test_a_port_in_use_is_refused(shell: Shell) -> None:
 
 
 def test_a_folder_with_other_files_is_left_alone(shell: Shell) -> None:
-    shell.root.mkdir()
+    shell.root.mkdir(parents=True)
     (shell.root / "thesis.txt").write_text("years of work")
     assert "LOC051" in shell.error(shell.up(CONFIG))
     assert "LOC050" in shell.error(shell.run("local", "reset", "--yes"))
