@@ -17,6 +17,7 @@ from cdcctl.ui import console, output, tables
 from cdcctl.ui.output import Document
 
 _SIGNS = {"Add": ("+", "green"), "Modify": ("~", "yellow"), "Remove": ("−", "red")}
+_ANEW = {"True": " made anew", "Conditional": " may be made anew"}
 _SHOWN = 12
 
 
@@ -66,13 +67,13 @@ def _draw(plan: Plan, out: Console) -> None:
             f" {counts['Remove']} to remove"
         )
     )
-    ordered = sorted(plan.changes, key=lambda each: (each["action"] == "Add", each["id"]))
-    for each in ordered[:_SHOWN]:
+    shown = _shown(plan)
+    for each in shown:
         sign, style = _SIGNS.get(each["action"], ("?", "dim"))
-        anew = " made anew" if each["replacement"] == "True" else ""
+        anew = _ANEW.get(each["replacement"], "")
         out.print(Text(f"  {sign} {each['id']}  {each['type']}{anew}", style=style))
-    if len(ordered) > _SHOWN:
-        out.print(Text(f"    and {len(ordered) - _SHOWN} more", style="dim"))
+    if len(plan.changes) > len(shown):
+        out.print(Text(f"    and {len(plan.changes) - len(shown)} more", style="dim"))
     for logical_id in plan.refused:
         out.print(
             Text(
@@ -81,6 +82,16 @@ def _draw(plan: Plan, out: Console) -> None:
                 style="bold red",
             )
         )
+
+
+def _shown(plan: Plan) -> list[dict[str, Any]]:
+    """Give what ends something, however much that is; then changes, then additions."""
+    ends: list[dict[str, Any]] = []
+    others: list[dict[str, Any]] = []
+    for each in sorted(plan.changes, key=lambda each: (each["action"] == "Add", each["id"])):
+        is_end = each["action"] == "Remove" or each["replacement"] in _ANEW
+        (ends if is_end else others).append(each)
+    return [*ends, *others[: max(_SHOWN - len(ends), 0)]]
 
 
 def say_event(event: StackEvent) -> None:
