@@ -6,11 +6,12 @@ from typing import Annotated, Any
 
 import typer
 
+from cdcctl.commands import completion
 from glue_job.consent import Consent
 
 
 def _tables_option(name: str, meaning: str) -> Any:
-    return typer.Option(name, metavar="TABLE", help=meaning)
+    return typer.Option(name, metavar="TABLE", help=meaning, autocompletion=completion.tables)
 
 
 AllowQuarantineOption = Annotated[

@@ -9,9 +9,11 @@ import typer
 from cdcctl.commands.confirmation import confirm
 from cdcctl.commands.lake_options import reads_lake
 from cdcctl.commands.options import (
+    AnyTableArgument,
     ArtifactsOption,
     DryRunOption,
     OutputOption,
+    TableArgument,
     YesOption,
 )
 from cdcctl.commands.repairs import TimeoutOption, carry_out
@@ -36,7 +38,7 @@ def history() -> None:
 )
 @reads_lake
 def show(
-    table: Annotated[str, typer.Argument(metavar="TABLE", help="A source table.")],
+    table: TableArgument,
     key: Annotated[str, typer.Argument(metavar="KEY", help="The primary key's value.")],
     reveal: Annotated[
         bool, typer.Option("--reveal", help="Show the values of pii columns.")
@@ -55,9 +57,7 @@ def show(
 @app.command("verify", epilog="Example: cdcctl history verify --local; one table: verify vehicles")
 @reads_lake
 def verify(
-    table: Annotated[
-        str | None, typer.Argument(metavar="[TABLE]", help="A source table; default: all.")
-    ] = None,
+    table: AnyTableArgument = None,
     limit: Annotated[
         int, typer.Option("--limit", min=1, help="How many keys to list for each check.")
     ] = 10,
@@ -80,7 +80,7 @@ def verify(
 @app.command("rebuild", epilog="Example: cdcctl history rebuild vehicles --lake out/lake --dry-run")
 @reads_lake
 def rebuild(
-    table: Annotated[str, typer.Argument(metavar="TABLE", help="A source table.")],
+    table: TableArgument,
     yes: YesOption = False,
     dry_run: DryRunOption = False,
     timeout: TimeoutOption = 3600.0,

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from cdcctl.commands import completion
 from cdcctl.commands.lake_options import since_moment
 from cdcctl.commands.options import DEFAULT_LOCAL_DIR, LocalDirOption, OutputOption
 from cdcctl.commands.stack_options import on_stack
@@ -31,6 +32,7 @@ def logs(
             metavar="SOURCE",
             help="glue, dms, msk, lambda:NAME, cfn or all; locally "
             "job, capture, broker, postgres, supervisor or all.",
+            autocompletion=completion.log_sources,
         ),
     ] = "all",
     since: Annotated[
@@ -40,7 +42,13 @@ def logs(
         str | None, typer.Option("--grep", metavar="PATTERN", help="Lines that match.")
     ] = None,
     table: Annotated[
-        str | None, typer.Option("--table", "-t", help="Lines that name this table.")
+        str | None,
+        typer.Option(
+            "--table",
+            "-t",
+            help="Lines that name this table.",
+            autocompletion=completion.tables,
+        ),
     ] = None,
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Go on as lines arrive, until Ctrl-C.")

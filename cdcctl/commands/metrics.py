@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from cdcctl.commands import completion
 from cdcctl.commands.lake_options import reads_lake, since_moment
 from cdcctl.commands.options import (
     OutputOption,
@@ -25,7 +26,10 @@ from cdcctl.ui.output import OutputFormat
 
 app = typer.Typer(help="Data quality metrics, as each batch measured them.", no_args_is_help=True)
 
-TableOption = Annotated[str | None, typer.Option("--table", "-t", help="Only this table.")]
+TableOption = Annotated[
+    str | None,
+    typer.Option("--table", "-t", help="Only this table.", autocompletion=completion.tables),
+]
 FailedOption = Annotated[bool, typer.Option("--failed", help="Only breached thresholds.")]
 
 
@@ -97,13 +101,26 @@ def tail(
 )
 @reads_lake
 def plot(
-    metric: Annotated[str, typer.Argument(metavar="METRIC", help="Such as completeness.")],
-    check: Annotated[str, typer.Argument(metavar="TABLE[.COLUMN]", help="What it is measured on.")],
+    metric: Annotated[
+        str,
+        typer.Argument(
+            metavar="METRIC", help="Such as completeness.", autocompletion=completion.metrics
+        ),
+    ],
+    check: Annotated[
+        str,
+        typer.Argument(
+            metavar="TABLE[.COLUMN]",
+            help="What it is measured on.",
+            autocompletion=completion.checked,
+        ),
+    ],
     last: Annotated[
         str | None, typer.Option("--last", metavar="SPAN", help="Only the last 30m, 24h, 7d.")
     ] = None,
     rule: Annotated[
-        str | None, typer.Option("--rule", help="The check with this id, where there are several.")
+        str | None,
+        typer.Option("--rule", help="The check with this id, where there are several."),
     ] = None,
     png: Annotated[
         Path | None, typer.Option("--png", metavar="FILE", help="Write a picture instead.")

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from cdcctl.commands import completion
 from cdcctl.ui.output import OutputFormat
 
 DEFAULT_CONFIG = Path("config/tables.yaml")
@@ -35,7 +36,26 @@ YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only say what would happen.")]
 DEFAULT_LOCAL_DIR = Path(".cdcctl/local")
 StackOption = Annotated[
-    str | None, typer.Option("--stack", "-s", help="The pipeline's stack.", envvar="CDCCTL_STACK")
+    str | None,
+    typer.Option(
+        "--stack",
+        "-s",
+        help="The pipeline's stack.",
+        envvar="CDCCTL_STACK",
+        autocompletion=completion.stacks,
+    ),
+]
+TableArgument = Annotated[
+    str,
+    typer.Argument(metavar="TABLE", help="A source table.", autocompletion=completion.tables),
+]
+AnyTableArgument = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[TABLE]",
+        help="A source table; default: all.",
+        autocompletion=completion.tables,
+    ),
 ]
 RegionOption = Annotated[
     str | None, typer.Option("--region", "-r", help="The AWS region.", envvar="CDCCTL_REGION")

@@ -8,12 +8,15 @@ from typing import Annotated
 
 import typer
 
+from cdcctl.commands import completion
 from cdcctl.commands.confirmation import confirm
 from cdcctl.commands.lake_options import reads_lake, since_moment
 from cdcctl.commands.options import (
+    AnyTableArgument,
     ArtifactsOption,
     DryRunOption,
     OutputOption,
+    TableArgument,
     YesOption,
 )
 from cdcctl.commands.repairs import TimeoutOption, carry_out
@@ -36,11 +39,13 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-TableArgument = Annotated[str, typer.Argument(metavar="TABLE", help="A source table.")]
 RevealOption = Annotated[
     bool, typer.Option("--reveal", help="Show the values of pii and masked columns.")
 ]
-RuleOption = Annotated[str | None, typer.Option("--rule", help="Rows that fail this rule.")]
+RuleOption = Annotated[
+    str | None,
+    typer.Option("--rule", help="Rows that fail this rule.", autocompletion=completion.rules),
+]
 BatchOption = Annotated[int | None, typer.Option("--batch", help="Rows of this batch.")]
 StatusOption = Annotated[
     Status, typer.Option("--status", help="Rows that wait, or those that were decided.")
@@ -115,9 +120,7 @@ def inspect(
 @app.command("stats", epilog="Example: cdcctl quarantine stats --lake out/lake --since 1d")
 @reads_lake
 def stats(
-    table: Annotated[
-        str | None, typer.Argument(metavar="[TABLE]", help="A source table; default: all.")
-    ] = None,
+    table: AnyTableArgument = None,
     since: SinceOption = None,
     status: StatusOption = Status.open,
     output_format: OutputOption = OutputFormat.table,

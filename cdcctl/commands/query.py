@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from cdcctl.commands import completion
 from cdcctl.commands.lake_options import reads_lake
 from cdcctl.commands.options import (
     OutputOption,
@@ -23,7 +24,11 @@ app = typer.Typer()
 def query(
     asked: Annotated[
         str | None,
-        typer.Argument(metavar="[NAME|SQL]", help="A named query, or one SELECT; none: list them."),
+        typer.Argument(
+            metavar="[NAME|SQL]",
+            help="A named query, or one SELECT; none: list them.",
+            autocompletion=completion.queries,
+        ),
     ] = None,
     queries: Annotated[
         Path | None,
@@ -42,12 +47,10 @@ def query(
     Columns of the answer that show a `pii` column are masked.
     """
     from cdcctl.operations import query as operation
-    from cdcctl.shipped import shipped
+    from cdcctl.operations.named_queries import queries_file
     from cdcctl.ui import query as view
 
-    file = queries or where.config.parent / "analytics.sql"
-    if queries is None and not file.exists():
-        file = shipped("config") / "analytics.sql"
+    file = queries_file(queries, where.config)
     if asked is None:
         known = operation.known_queries(file)
         output.write(view.queries_document(known), output_format, lambda: view.show_queries(known))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cdcctl.commands import completion
 from cdcctl.commands.confirmation import confirm
 from cdcctl.commands.lake_options import reads_lake, since_moment
 from cdcctl.commands.options import ArtifactsOption, DryRunOption, OutputOption, YesOption
@@ -35,7 +36,10 @@ app = typer.Typer()
 )
 @reads_lake
 def reload(
-    tables: Annotated[list[str], typer.Argument(metavar="TABLE...", help="Source tables.")],
+    tables: Annotated[
+        list[str],
+        typer.Argument(metavar="TABLE...", help="Source tables.", autocompletion=completion.tables),
+    ],
     close: Annotated[
         bool,
         typer.Option(

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from cdcctl.commands import completion
 from cdcctl.commands.options import OutputOption
 from cdcctl.operations.catalogue import catalogue, markdown
 from cdcctl.ui import output
@@ -17,7 +18,10 @@ app = typer.Typer()
 @app.command("rules", epilog="Example: cdcctl rules range")
 def rules(
     name: Annotated[
-        str | None, typer.Argument(help="A rule, transform or metric, such as range.")
+        str | None,
+        typer.Argument(
+            help="A rule, transform or metric, such as range.", autocompletion=completion.kinds
+        ),
     ] = None,
     as_markdown: Annotated[
         bool, typer.Option("--markdown", help="Print the table of README.md.")

@@ -10,6 +10,7 @@ import typer
 from cdcctl.commands.lake_options import reads_lake
 from cdcctl.commands.options import (
     OutputOption,
+    TableArgument,
 )
 from cdcctl.operations.lakes import LakeRequest
 from cdcctl.operations.moments import moment
@@ -24,7 +25,7 @@ app = typer.Typer()
 @app.command(epilog="Example: cdcctl why vehicles 7 --local --at 2026-11-22T10:00:00Z")
 @reads_lake
 def why(
-    table: Annotated[str, typer.Argument(metavar="TABLE", help="A source table.")],
+    table: TableArgument,
     key: Annotated[str, typer.Argument(metavar="KEY", help="The primary key's value.")],
     at: Annotated[
         str | None,

@@ -13,6 +13,7 @@ from cdcctl.local.layout import StackDirectory
 from cdcctl.operations.log_lines import LogLine, LogRequest, Reader, unknown_source
 from cdcctl.redaction import redacted
 
+PROCESSES = ("job", "capture", "broker", "postgres", "supervisor")
 _STAMPS = (
     (re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[.,]\d{3})( UTC)? "), "%Y-%m-%d %H:%M:%S.%f"),
     (re.compile(r"(\d\d/\d\d/\d\d \d\d:\d\d:\d\d) "), "%y/%m/%d %H:%M:%S"),

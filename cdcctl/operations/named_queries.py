@@ -21,6 +21,14 @@ class NamedQuery:
     sql: str
 
 
+def queries_file(chosen: Path | None, config: Path) -> Path:
+    """Give the file of named queries: that beside the config, else the one that is shipped."""
+    from cdcctl.shipped import shipped
+
+    file = chosen or config.parent / "analytics.sql"
+    return shipped("config") / "analytics.sql" if chosen is None and not file.exists() else file
+
+
 def read_queries(file: Path) -> tuple[NamedQuery, ...]:
     """Read every query of the file; raise when it cannot be read or two have one name."""
     try:

@@ -57,6 +57,14 @@ def placed_defaults(folder: Path, environment: str | None) -> dict[str, ToolDefa
     return {OPTIONS[name]: default for name, default in merged.items()}
 
 
+def known_stacks(folder: Path) -> set[str]:
+    """Name the stacks of all sections."""
+    project = _project_file(folder)
+    files = (_user_values(), _project_values(project) if project is not None else {})
+    sections = (part for held in files for part in (held, *held.get("env", {}).values()))
+    return {str(part["stack"]) for part in sections if "stack" in part}
+
+
 def _placed(values: Mapping[str, Any], place: str) -> dict[str, ToolDefault]:
     return {name: ToolDefault(value, place) for name, value in values.items()}
 
