@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
@@ -97,6 +98,13 @@ def stack_outputs(aws: Aws, name: str) -> Mapping[str, str]:
     """Give a stack's outputs; none when there is no stack."""
     found = find_stack(aws, name)
     return {} if found is None else found.outputs
+
+
+def deployed_template(aws: Aws, stack: str) -> dict[str, Any]:
+    """Give the template that a stack was deployed with; all of ours are JSON."""
+    body = aws.call("cloudformation", "get_template", StackName=stack)["TemplateBody"]
+    document: dict[str, Any] = json.loads(body) if isinstance(body, str) else body
+    return document
 
 
 def create_change_set(

@@ -22,6 +22,7 @@ from cdcctl.operations import infrastructure, run_control
 from cdcctl.operations.catalog_sync import sync_catalog
 from cdcctl.operations.compiled_upload import SyncReport
 from cdcctl.operations.configuration import LoadedConfig, load_config
+from cdcctl.operations.cost.estimate import Estimate, cost_of, deployed_cost
 from cdcctl.operations.package import Package, package, upload
 from cdcctl.operations.plan_file import (
     STEPS,
@@ -85,6 +86,9 @@ class Plan:
     refused: tuple[str, ...]
     """Stateful resources that would be replaced without leave."""
     config_changes: tuple[ConfigChange, ...]
+    cost: Estimate
+    cost_before: Estimate | None
+    """None: there is no stack yet."""
 
     @property
     def is_empty(self) -> bool:
@@ -426,7 +430,20 @@ def _plan(
         tuple(infrastructure.as_document(change)),
         refused,
         _config_changes(target, config),
+        *_costs(request, target, packed),
     )
+
+
+def _costs(
+    request: DeployRequest, target: Target, packed: Package
+) -> tuple[Estimate, Estimate | None]:
+    """Estimate what the stack costs once it is deployed, and what it costs now."""
+    state = cfn.find_stack(target.aws, target.stack)
+    wanted = infrastructure.wanted_parameters(state, request.parameters)
+    after = cost_of(packed.template.document, wanted)
+    if state is None or state.status == cfn.REVIEWED:
+        return after, None
+    return after, deployed_cost(target.aws, state)
 
 
 def _config_changes(target: Target, config: LoadedConfig) -> tuple[ConfigChange, ...]:

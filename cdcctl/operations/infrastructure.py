@@ -128,6 +128,12 @@ def ensure_bootstrap(
     return True
 
 
+def wanted_parameters(state: cfn.StackState | None, given: Mapping[str, str]) -> dict[str, str]:
+    """Give the parameters of an update: those that were given, and those that stay."""
+    held = state.parameters if state is not None else {}
+    return {**{name: held[name] for name in KEPT if name in held}, **given}
+
+
 def prepare(
     target: Target,
     package: Package,
@@ -142,8 +148,6 @@ def prepare(
         state = None
     refuse_unmendable(target, target.stack, state)
     bucket = target.names.assets_bucket
-    held = state.parameters if state is not None else {}
-    keep = {name: held[name] for name in KEPT if name in held}
     is_new = state is None or state.status == cfn.REVIEWED
     change_set = cfn.create_change_set(
         target.aws,
@@ -153,8 +157,7 @@ def prepare(
             f"/{package.template_key}"
         },
         {
-            **keep,
-            **parameters,
+            **wanted_parameters(state, parameters),
             "AssetsBucket": bucket,
             "CodeHash": package.code_hash,
             "ConfigHash": package.config_hash,

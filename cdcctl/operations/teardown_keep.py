@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cdcctl.aws import cloudformation as cfn
 from cdcctl.aws import s3
@@ -61,7 +61,7 @@ def keep(
         # A deletion that has begun is told of what stays when it fails: `retained`.
         return
     wanted = keeping.policies(_resources(target, stack))
-    document = _template(target, stack)
+    document = cfn.deployed_template(target.aws, stack)
     resources = document["Resources"]
     changed = {
         name: policy
@@ -139,9 +139,3 @@ def _resources(target: Target, stack: str) -> dict[str, str]:
         for each in cfn.resources(target.aws, stack)
         if each.get("PhysicalResourceId") and each.get("ResourceStatus") not in _PASSED
     }
-
-
-def _template(target: Target, stack: str) -> dict[str, Any]:
-    body = target.aws.call("cloudformation", "get_template", StackName=stack)["TemplateBody"]
-    document: dict[str, Any] = json.loads(body if isinstance(body, str) else json.dumps(body))
-    return document

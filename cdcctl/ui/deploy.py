@@ -13,7 +13,7 @@ from rich.text import Text
 from cdcctl.aws.cloudformation import StackEvent
 from cdcctl.operations.deploy import DeployReport, Plan
 from cdcctl.operations.run_control import StepReport
-from cdcctl.ui import console, output, tables
+from cdcctl.ui import console, cost, output, tables
 from cdcctl.ui.output import Document
 
 _SIGNS = {"Add": ("+", "green"), "Modify": ("~", "yellow"), "Remove": ("−", "red")}
@@ -32,6 +32,8 @@ def plan_document(plan: Plan) -> Document:
         "changes": list(plan.changes),
         "refused": list(plan.refused),
         "config_changes": plan.config_documents,
+        "cost": plan.cost.as_document(),
+        "cost_before": None if plan.cost_before is None else plan.cost_before.as_document(),
     }
     return Document("plan/v1", data, plan.changes)
 
@@ -82,6 +84,9 @@ def _draw(plan: Plan, out: Console) -> None:
                 style="bold red",
             )
         )
+    out.print(Text(f"  cost    {cost.a_month(plan.cost, plan.cost_before)}"))
+    for line in cost.basis(plan.cost, plan.region):
+        out.print(Text(f"          {line}", style="dim"))
 
 
 def _shown(plan: Plan) -> list[dict[str, Any]]:

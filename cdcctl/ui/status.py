@@ -10,6 +10,7 @@ from cdcctl.operations.status.lake import TableLake
 from cdcctl.operations.status.parts import Lag, TableCapture
 from cdcctl.operations.status.report import Part, StatusReport, as_data
 from cdcctl.ui import console, tables
+from cdcctl.ui.cost import a_day
 from cdcctl.ui.output import Document
 from cdcctl.ui.problems import show_problems
 from cdcctl.ui.tables import Heading
@@ -33,7 +34,7 @@ def clear() -> None:
 
 def show_status(report: StatusReport) -> None:
     """Draw the whole pipeline on one screen."""
-    tables.show(_head(report), *_parts(report), _tables(report))
+    tables.show(_head(report), _config(report), *_parts(report), _tables(report))
     for name, part in (("lake", report.lake), ("lag", report.lags), ("alerts", report.halted)):
         if part.absent:
             tables.show(Text(f"{name}: n/a ({part.absent})", style="yellow"))
@@ -42,15 +43,19 @@ def show_status(report: StatusReport) -> None:
 
 def _head(report: StatusReport) -> Text:
     changed = tables.ago(report.stack.changed_at, report.at)
+    bill = report.cost
+    cost = a_day(bill.seen) if bill.seen is not None else f"cost n/a ({bill.absent})"
+    line = f"{report.stack_name}  {report.region}  {report.stack.status} {changed}  {cost}"
+    return Text(line, style="bold")
+
+
+def _config(report: StatusReport) -> Text:
     deployed = report.deployed_config
     if deployed.seen is None:
-        config = f"config n/a ({deployed.absent or 'no job'})"
-    elif deployed.seen == report.local_config:
-        config = f"config {deployed.seen[:6]} (deployed) = local ✔"
-    else:
-        config = f"config {deployed.seen[:6]} (deployed) ≠ local {report.local_config[:6]} ▲"
-    line = f"{report.stack_name}  {report.region}  {report.stack.status} {changed}  {config}"
-    return Text(line, style="bold")
+        return _line("config", Part(absent=deployed.absent or "no job"), str)
+    is_same = deployed.seen == report.local_config
+    local = "= local ✔" if is_same else f"≠ local {report.local_config[:6]} ▲"
+    return _line("config", Part(f"{deployed.seen[:6]} (deployed) {local}"), str)
 
 
 def _parts(report: StatusReport) -> list[Text]:

@@ -92,6 +92,7 @@ HEALTHY: dict[str, Any] = {
     ],
     "get_job_runs": {"JobRuns": [RUN]},
     "get_job": {"Job": {"DefaultArguments": {"--config": DEPLOYED}}},
+    "get_template": {"TemplateBody": {"Resources": {"Key": {"Type": "AWS::KMS::Key"}}}},
     "get_metric_data": metrics(CPUUtilization=12.0, CDCLatencySource=1.8),
     "get_object": AwsError("AWS008", "there is no such object", aws_code="NoSuchKey"),
 }
@@ -138,6 +139,7 @@ def test_a_healthy_pipeline_has_no_problem(capsys: pytest.CaptureFixture[str]) -
     assert "cpu 12 %" in screen
     assert "src 1.8 s" in screen
     assert "= local ✔" in screen
+    assert "~$ 0.03/day" in screen
     assert "nothing is wrong" in screen
     assert max(map(len, screen.splitlines())) <= 80
 

@@ -16,6 +16,7 @@ from cdcctl.aws.cloudformation import StackState
 from cdcctl.errors import CdcctlError
 from cdcctl.lake.reader import Lake
 from cdcctl.operations.configuration import load_config
+from cdcctl.operations.cost.estimate import Estimate, deployed_cost
 from cdcctl.operations.lakes import LakeRequest, lake_of_stack
 from cdcctl.operations.problem import Problem, quarantine_problems
 from cdcctl.operations.run_control import require_stack
@@ -61,6 +62,7 @@ class StatusReport:
     halted: Part[dict[str, Problem]]
     """Tables whose stream does not go on, as the job told."""
     deployed_config: Part[str]
+    cost: Part[Estimate]
     local_config: str
     tables: tuple[str, ...]
     problems: tuple[Problem, ...] = ()
@@ -107,6 +109,7 @@ def examine(examined: Examined, config: Path, at: datetime) -> StatusReport:
         "lags": pool.submit(parts.read_lags, target, tables),
         "halted": pool.submit(parts.read_halted, target, pipeline),
         "deployed_config": pool.submit(parts.read_deployed_config, target, stack),
+        "cost": pool.submit(deployed_cost, target.aws, stack),
     }
     ends_at = time.monotonic() + BUDGET_SECONDS
     told: dict[str, Any] = {name: _part(future, ends_at) for name, future in asked.items()}
@@ -293,6 +296,9 @@ def as_data(report: StatusReport) -> dict[str, Any]:
             "deployed": report.deployed_config.seen,
             "local": report.local_config,
         },
+        "cost": report.cost.seen.as_document()
+        if report.cost.seen is not None
+        else {"absent": report.cost.absent},
         "source": of(report.source),
         "kafka": of(report.cluster),
         "dms": of(report.replication),
