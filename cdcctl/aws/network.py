@@ -8,16 +8,20 @@ from cdcctl.aws.session import Aws
 
 def leftover_interfaces(aws: Aws, groups: list[str]) -> list[str]:
     """Give the interfaces of security groups that nothing uses any more."""
-    if not groups:
-        return []
+    return _unused(aws, "group-id", groups) if groups else []
+
+
+def interfaces_of_function(aws: Aws, function: str) -> list[str]:
+    """Give the interfaces that were made for a Lambda and that nothing uses any more."""
+    return _unused(aws, "description", [f"AWS Lambda VPC ENI-{function}-*"])
+
+
+def _unused(aws: Aws, name: str, values: list[str]) -> list[str]:
     listed = aws.pages(
         "ec2",
         "describe_network_interfaces",
         "NetworkInterfaces",
-        Filters=[
-            {"Name": "group-id", "Values": groups},
-            {"Name": "status", "Values": ["available"]},
-        ],
+        Filters=[{"Name": name, "Values": values}, {"Name": "status", "Values": ["available"]}],
     )
     return [each["NetworkInterfaceId"] for each in listed]
 

@@ -65,6 +65,11 @@ def versions(aws: Aws, bucket: str) -> Iterator[dict[str, Any]]:
         yield from aws.pages("s3", "list_object_versions", listed, Bucket=bucket)
 
 
+def stop_logging(aws: Aws, bucket: str) -> None:
+    """Have S3 write no more access logs of a bucket."""
+    aws.call("s3", "put_bucket_logging", Bucket=bucket, BucketLoggingStatus={})
+
+
 def empty_bucket(aws: Aws, bucket: str, seen: Callable[[int], None] = lambda _: None) -> int:
     """Delete every version, delete marker and unfinished upload; give how many went.
 

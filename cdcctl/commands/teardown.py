@@ -18,7 +18,10 @@ from cdcctl.ui.progress import open_progress
 app = typer.Typer()
 
 
-@app.command(epilog="Example: cdcctl teardown --stack demo --dry-run")
+@app.command(
+    epilog="Example: cdcctl teardown --stack demo --dry-run\n\n"
+    "What AWS does not delete: cdcctl teardown --stack demo --retain none --abandon MskCluster"
+)
 @on_stack
 def teardown(
     retain: Annotated[
@@ -40,6 +43,14 @@ def teardown(
             show_default=False,
         ),
     ] = None,
+    abandon: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--abandon",
+            metavar="ID",
+            help="Leave this resource behind if AWS does not delete it: it bills on; repeatable.",
+        ),
+    ] = None,
     protected: Annotated[
         bool,
         typer.Option("--protected", help="Refuse, as `protected = true` in cdcctl.toml does."),
@@ -54,13 +65,13 @@ def teardown(
 ) -> None:
     """Stop and remove a pipeline; exit 9 with a list when something is left. `-y` is not enough."""
     from cdcctl.operations.inventory import Inventory
-    from cdcctl.operations.teardown import TeardownRequest
+    from cdcctl.operations.teardown import Stays, TeardownRequest
     from cdcctl.operations.teardown import teardown as remove
     from cdcctl.ui import deploy as stack_view
     from cdcctl.ui import teardown as view
 
-    def agree(before: Inventory, kept: tuple[str, ...]) -> None:
-        view.show_inventory(before, kept)
+    def agree(before: Inventory, stays: Stays) -> None:
+        view.show_inventory(before, stays)
         typed = confirmed
         if typed is None and console.may_ask():
             typed = typer.prompt(f"Type {before.stack} to remove it", default="", err=True)
@@ -86,6 +97,7 @@ def teardown(
         timeout,
         final_snapshot,
         protected,
+        tuple(abandon or ()),
     )
     try:
         with open_progress() as progress:

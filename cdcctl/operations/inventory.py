@@ -7,10 +7,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from cdcctl.aws import cloudformation as cfn
-from cdcctl.aws import s3
+from cdcctl.aws import rds, s3
 from cdcctl.errors import CdcctlError
 from cdcctl.lake.reader import ROWS, Lake, LakeTable
 from cdcctl.lake.store import S3Store
+from cdcctl.operations.cost.estimate import Estimate, deployed_cost
 from cdcctl.operations.leftovers import Leftover, find_leftovers, log_groups
 from cdcctl.operations.target import Target
 from glue_job.contract.lake import LakePaths
@@ -23,6 +24,14 @@ class BucketContent:
     name: str
     versions: int
     size_bytes: int
+
+
+@dataclass(frozen=True)
+class Database:
+    """A database and the size of its disk."""
+
+    name: str
+    gigabytes: int
 
 
 @dataclass(frozen=True)
@@ -45,10 +54,12 @@ class Inventory:
     is_protected: bool
     buckets: tuple[BucketContent, ...]
     log_groups: tuple[str, ...]
-    databases: tuple[str, ...]
+    databases: tuple[Database, ...]
     lake: tuple[LakeRows, ...]
     leftovers: tuple[Leftover, ...]
     """What no stack removes: it is there from an earlier stack, or will be."""
+    cost: Estimate | None
+    """What the stack costs now; None: there is none."""
 
     @property
     def is_empty(self) -> bool:
@@ -68,9 +79,10 @@ class Inventory:
                 for each in self.buckets
             ],
             "log_groups": list(self.log_groups),
-            "databases": list(self.databases),
+            "databases": [asdict(each) for each in self.databases],
             "lake": [asdict(each) for each in self.lake],
             "leftovers": [str(each) for each in self.leftovers],
+            "cost": None if self.cost is None else self.cost.as_document(),
         }
 
 
@@ -90,10 +102,18 @@ def take_inventory(target: Target) -> Inventory:
         any(state.is_protected for state in states.values() if state is not None),
         tuple(_contents(target)),
         log_groups(target),
-        (main.outputs.get("DbInstanceIdentifier", ""),) if main and main.outputs else (),
+        tuple(_databases(target, main)),
         tuple(_lake_rows(target)),
-        find_leftovers(target),
+        find_leftovers(target, is_stack_there=main is not None),
+        None if main is None or main.status == cfn.REVIEWED else deployed_cost(target.aws, main),
     )
+
+
+def _databases(target: Target, main: cfn.StackState | None) -> Iterator[Database]:
+    identifier = main.outputs.get("DbInstanceIdentifier") if main is not None else None
+    found = rds.find_instance(target.aws, identifier) if identifier else None
+    if found is not None:
+        yield Database(found["DBInstanceIdentifier"], int(found["AllocatedStorage"]))
 
 
 def _lake_rows(target: Target) -> Iterator[LakeRows]:

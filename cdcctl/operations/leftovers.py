@@ -1,4 +1,4 @@
-"""Finds what services keep beside a stack: logs, snapshots, layers, secrets that wait."""
+"""Finds what services keep beside a stack: logs, backups, layers, secrets, interfaces."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from cdcctl.aws import network
 from cdcctl.operations.target import Target
 
 
@@ -17,8 +18,13 @@ class Leftover:
     kind: str
     name: str
     part: str = ""
-    is_removable: bool = True
-    """RDS alone removes an automated snapshot: together with its database."""
+    gigabytes: int = 0
+    """Of a backup: the size of its database's disk."""
+
+    @property
+    def is_backup(self) -> bool:
+        """Tell whether it holds rows, which go only when nothing at all is to stay."""
+        return self.kind in {"snapshot", "automated backup"}
 
     def __str__(self) -> str:
         """Name it for the operator."""
@@ -30,12 +36,19 @@ def database_pattern(target: Target) -> str:
     return rf"{re.escape(target.stack)}-dbinstance-[a-z0-9]+"
 
 
-def find_leftovers(target: Target) -> tuple[Leftover, ...]:
-    """Look for snapshots of the database, layers, and secrets that are scheduled for deletion.
+def find_leftovers(target: Target, *, is_stack_there: bool) -> tuple[Leftover, ...]:
+    """Look for backups of the database, layers, secrets and network interfaces.
 
-    Such a secret keeps its name from a new stack until then.
+    While the stack is there, secrets and interfaces are its own, but for a secret that waits for
+    its deletion: it keeps its name from a new stack until then.
     """
-    return (*_snapshots(target), *_layers(target), *_secrets(target))
+    return (
+        *_snapshots(target),
+        *_automated_backups(target),
+        *_layers(target),
+        *_secrets(target, are_own=is_stack_there),
+        *(() if is_stack_there else _interfaces(target)),
+    )
 
 
 def log_groups(target: Target) -> tuple[str, ...]:
@@ -80,6 +93,12 @@ def remove(target: Target, leftover: Leftover) -> None:
     match leftover.kind:
         case "snapshot":
             target.aws.call("rds", "delete_db_snapshot", DBSnapshotIdentifier=leftover.name)
+        case "automated backup":
+            target.aws.call(
+                "rds", "delete_db_instance_automated_backup", DbiResourceId=leftover.name
+            )
+        case "network interface":
+            network.delete_interface(target.aws, leftover.name)
         case "layer":
             target.aws.call(
                 "lambda",
@@ -99,9 +118,23 @@ def remove(target: Target, leftover: Leftover) -> None:
 def _snapshots(target: Target) -> Iterator[Leftover]:
     own = re.compile(database_pattern(target))
     for each in target.aws.pages("rds", "describe_db_snapshots", "DBSnapshots"):
-        if own.fullmatch(each["DBInstanceIdentifier"].lower()):
-            by_hand = each.get("SnapshotType") != "automated"
-            yield Leftover("snapshot", each["DBSnapshotIdentifier"], is_removable=by_hand)
+        # An automated one is part of a backup: of the database, or of one that was kept.
+        is_automated = each.get("SnapshotType") == "automated"
+        if not is_automated and own.fullmatch(each["DBInstanceIdentifier"].lower()):
+            size = int(each.get("AllocatedStorage", 0))
+            yield Leftover("snapshot", each["DBSnapshotIdentifier"], gigabytes=size)
+
+
+def _automated_backups(target: Target) -> Iterator[Leftover]:
+    """Give what RDS has kept of databases that are gone."""
+    own = re.compile(database_pattern(target))
+    listed = target.aws.pages(
+        "rds", "describe_db_instance_automated_backups", "DBInstanceAutomatedBackups"
+    )
+    for each in listed:
+        if each["Status"] == "retained" and own.fullmatch(each["DBInstanceIdentifier"].lower()):
+            size = int(each.get("AllocatedStorage", 0))
+            yield Leftover("automated backup", each["DbiResourceId"], gigabytes=size)
 
 
 def _layers(target: Target) -> Iterator[Leftover]:
@@ -115,10 +148,17 @@ def _layers(target: Target) -> Iterator[Leftover]:
                 yield Leftover("layer", name, str(each["Version"]))
 
 
-def _secrets(target: Target) -> Iterator[Leftover]:
+def _secrets(target: Target, *, are_own: bool) -> Iterator[Leftover]:
     for each in held_secrets(target):
-        if each.get("DeletedDate"):
+        if each.get("DeletedDate") or not are_own:
             yield Leftover("secret", each["Name"])
+
+
+def _interfaces(target: Target) -> Iterator[Leftover]:
+    """Give the interfaces that Lambda has not taken back."""
+    for function in target.names.functions:
+        for interface in network.interfaces_of_function(target.aws, function):
+            yield Leftover("network interface", interface)
 
 
 def held_secrets(target: Target) -> Iterator[Mapping[str, Any]]:

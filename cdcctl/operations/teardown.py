@@ -8,22 +8,22 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cdcctl.aws import cloudformation as cfn
-from cdcctl.aws import network, s3
-from cdcctl.aws.errors import AwsError
+from cdcctl.aws import rds, s3
 from cdcctl.errors import CdcctlError, ExitCode
 from cdcctl.operations import run_control
+from cdcctl.operations.cost.estimate import Estimate, Item, estimate
 from cdcctl.operations.inventory import Inventory, take_inventory
 from cdcctl.operations.leftovers import find_leftovers, log_groups, remove
 from cdcctl.operations.run_control import StepReport
+from cdcctl.operations.slots import drop_slots
 from cdcctl.operations.target import Target, TargetChoice, open_target
 from cdcctl.operations.teardown_choice import Retain
-from cdcctl.operations.teardown_keep import Keeping, keep, retained
+from cdcctl.operations.teardown_deletion import Deletion, delete
+from cdcctl.operations.teardown_keep import Keeping, keep
 from cdcctl.operations.waiting import Waiting
 
 if TYPE_CHECKING:
     from cdcctl.ui.progress import Progress
-
-_ATTEMPTS = 3
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,8 @@ class TeardownRequest:
     """Whether the database leaves one; when nobody says, unless nothing at all is to stay."""
     is_protected: bool = False
     """cdcctl.toml says `protected = true`."""
+    abandoned: tuple[str, ...] = ()
+    """Logical ids of what may be left behind when AWS does not delete it."""
 
     @property
     def waiting(self) -> Waiting:
@@ -54,17 +56,25 @@ class TeardownRequest:
 
 
 @dataclass(frozen=True)
+class Stays:
+    """What is there after a teardown, because the operator wants it, and what that costs."""
+
+    names: tuple[str, ...]
+    cost: Estimate
+
+
+@dataclass(frozen=True)
 class TeardownReport:
     """What was there, what each step did, and what is left."""
 
     before: Inventory
     steps: tuple[StepReport, ...]
-    kept: tuple[str, ...]
+    stays: Stays
     left: tuple[str, ...]
     """What should be gone and is not."""
 
 
-Agree = Callable[[Inventory, tuple[str, ...]], None]
+Agree = Callable[[Inventory, Stays], None]
 
 
 def teardown(
@@ -88,15 +98,7 @@ def teardown(
     keeping = Keeping(kept_buckets(target, request.retain, before), request.leaves_snapshot)
     kept = keeping.buckets
     takes_snapshots = request.retain is Retain.none and not request.leaves_snapshot
-    stays = (
-        *kept,
-        *(_snapshots(before) if keeping.final_snapshot else ()),
-        *(
-            str(each)
-            for each in before.leftovers
-            if each.kind == "snapshot" and not takes_snapshots
-        ),
-    )
+    stays = _stays(before, keeping, takes_snapshots=takes_snapshots)
     if before.is_empty or request.dry_run:
         return TeardownReport(before, (), stays, ())
     if before.is_protected and not request.disable_protection:
@@ -108,30 +110,48 @@ def teardown(
             exit_code=ExitCode.CONFIRM,
         )
     agree(before, stays)
-    waiting = request.waiting
-    steps = _stopped(target, waiting, progress)
-    for name in before.stacks:
-        if before.is_protected:
-            target.aws.call(
-                "cloudformation",
-                "update_termination_protection",
-                StackName=name,
-                EnableTerminationProtection=False,
-            )
-    if target.stack in before.stacks:
-        _unprotect_database(target)
-        keep(target, target.stack, keeping, waiting, progress, seen)
-        _empty(target, kept, progress)
-        steps.append(_delete(target, target.stack, keeping, waiting, progress, seen))
-    if target.names.bootstrap_stack in before.stacks:
-        keep(target, target.names.bootstrap_stack, keeping, waiting, progress, seen)
-        _empty(target, kept, progress)
-        steps.append(
-            _delete(target, target.names.bootstrap_stack, keeping, waiting, progress, seen)
+    deletion = Deletion(target, keeping, request.waiting, progress, seen, request.abandoned)
+    steps = _stopped(target, request.waiting, progress)
+    if before.is_protected:
+        _unprotect_stacks(target, before)
+    removed, left = _remove_stacks(deletion, before)
+    steps += [*removed, _sweep(target, kept, progress, takes_snapshots=takes_snapshots)]
+    found = remaining(target, kept, takes_snapshots=takes_snapshots)
+    return TeardownReport(before, tuple(steps), stays, (*left, *found))
+
+
+def _remove_stacks(
+    deletion: Deletion, before: Inventory
+) -> tuple[list[StepReport], tuple[str, ...]]:
+    """Delete both stacks, that of the assets bucket last; give what is left behind by leave."""
+    target, keeping, progress = deletion.target, deletion.keeping, deletion.progress
+    steps: list[StepReport] = []
+    left: list[str] = []
+    for stack in before.stacks:
+        is_main = stack == target.stack
+        if is_main:
+            _unprotect_database(target)
+        keep(target, stack, keeping, deletion.waiting, progress, deletion.seen)
+        if is_main and keeping.final_snapshot:
+            # Without a snapshot the slots go with their database.
+            steps.append(drop_slots(target, progress))
+        if is_main:
+            _stop_logging(target, keeping.buckets)
+        _empty(target, keeping.buckets, progress)
+        step, behind = delete(deletion, stack, lambda: _empty(target, keeping.buckets, progress))
+        steps.append(step)
+        left += map(str, behind)
+    return steps, tuple(left)
+
+
+def _unprotect_stacks(target: Target, before: Inventory) -> None:
+    for stack in before.stacks:
+        target.aws.call(
+            "cloudformation",
+            "update_termination_protection",
+            StackName=stack,
+            EnableTerminationProtection=False,
         )
-    steps.append(_sweep(target, kept, progress, takes_snapshots=takes_snapshots))
-    left = remaining(target, kept, takes_snapshots=takes_snapshots)
-    return TeardownReport(before, tuple(steps), stays, left)
 
 
 def _stopped(target: Target, waiting: Waiting, progress: Progress) -> list[StepReport]:
@@ -154,8 +174,25 @@ def kept_buckets(target: Target, retain: Retain, before: Inventory) -> tuple[str
     return tuple(each.name for each in before.buckets if each.name in wanted)
 
 
-def _snapshots(before: Inventory) -> tuple[str, ...]:
-    return tuple(f"a last snapshot of {name}, and its key" for name in before.databases if name)
+def _stays(before: Inventory, keeping: Keeping, *, takes_snapshots: bool) -> Stays:
+    """Name what stays and estimate what it bills for; a snapshot is no larger than its disk."""
+    databases = before.databases if keeping.final_snapshot else ()
+    backups = [each for each in before.leftovers if each.is_backup and not takes_snapshots]
+    held = sum(each.size_bytes for each in before.buckets if each.name in keeping.buckets)
+    gigabytes = sum(each.gigabytes for each in databases) + sum(e.gigabytes for e in backups)
+    names = (
+        *keeping.buckets,
+        *(f"a last snapshot of {each.name}" for each in databases),
+        *map(str, backups),
+    )
+    cost = estimate(
+        (
+            Item("buckets", "S3 storage GB", held / 1024**3),
+            Item("snapshots", "RDS snapshot GB", gigabytes),
+            Item("keys", "key", 1 if keeping.buckets or databases else 0),
+        )
+    )
+    return Stays(names, cost)
 
 
 def remaining(target: Target, kept: tuple[str, ...], *, takes_snapshots: bool) -> tuple[str, ...]:
@@ -165,7 +202,7 @@ def remaining(target: Target, kept: tuple[str, ...], *, takes_snapshots: bool) -
         *(f"stack {name}" for name in after.stacks),
         *(f"bucket {each.name}" for each in after.buckets if each.name not in kept),
         *(f"log group {name}" for name in after.log_groups),
-        *(str(each) for each in after.leftovers if each.kind != "snapshot" or takes_snapshots),
+        *(str(each) for each in after.leftovers if takes_snapshots or not each.is_backup),
     )
 
 
@@ -175,15 +212,8 @@ def _unprotect_database(target: Target) -> None:
     identifier = outputs.get("DbInstanceIdentifier")
     if identifier is None:
         return
-    try:
-        (found,) = target.aws.call("rds", "describe_db_instances", DBInstanceIdentifier=identifier)[
-            "DBInstances"
-        ]
-    except AwsError as error:
-        if error.aws_code in {"DBInstanceNotFound", "DBInstanceNotFoundFault"}:
-            return
-        raise
-    if found.get("DeletionProtection"):
+    found = rds.find_instance(target.aws, identifier)
+    if found is not None and found.get("DeletionProtection"):
         target.aws.call(
             "rds",
             "modify_db_instance",
@@ -191,6 +221,15 @@ def _unprotect_database(target: Target) -> None:
             DeletionProtection=False,
             ApplyImmediately=True,
         )
+
+
+def _stop_logging(target: Target, kept: tuple[str, ...]) -> None:
+    """Have S3 write no more access logs: they would fill a bucket again that is to go."""
+    if target.names.access_logs_bucket in kept:
+        return
+    for bucket in target.names.buckets:
+        if s3.has_bucket(target.aws, bucket):
+            s3.stop_logging(target.aws, bucket)
 
 
 def _empty(target: Target, kept: tuple[str, ...], progress: Progress) -> None:
@@ -205,80 +244,6 @@ def _empty(target: Target, kept: tuple[str, ...], progress: Progress) -> None:
         s3.empty_bucket(target.aws, bucket, progress.advance)
 
 
-def _delete(
-    target: Target,
-    stack: str,
-    keeping: Keeping,
-    waiting: Waiting,
-    progress: Progress,
-    seen: Callable[[cfn.StackEvent], None],
-) -> StepReport:
-    """Delete a stack; what stands in its way is removed, and the deletion is tried again."""
-    state = cfn.find_stack(target.aws, stack)
-    if state is None:
-        return StepReport(f"stack {stack}", "unchanged", "it is gone")
-    # The id finds a stack also after it is deleted.
-    stack_id = state.id
-    groups = _security_groups(target, stack_id)
-    for attempt in range(1, _ATTEMPTS + 1):
-        if state.status != "DELETE_IN_PROGRESS":
-            has_failed = state.status == "DELETE_FAILED"
-            stays = retained(target, stack_id, keeping) if has_failed else []
-            cfn.delete_stack(target.aws, stack_id, **({"RetainResources": stays} if stays else {}))
-        progress.step(f"deleting {stack}" + (f", attempt {attempt}" if attempt > 1 else ""))
-        final = _deleted(target, stack_id, groups, waiting, seen)
-        if final is None:
-            return StepReport(f"stack {stack}", "done", "deleted")
-        _empty(target, keeping.buckets, progress)
-        state = final
-    raise _stuck(target, stack, stack_id)
-
-
-def _deleted(
-    target: Target,
-    stack_id: str,
-    groups: list[str],
-    waiting: Waiting,
-    seen: Callable[[cfn.StackEvent], None],
-) -> cfn.StackState | None:
-    feed = cfn.EventFeed(target.aws, stack_id)
-    feed.unseen()
-
-    def look() -> cfn.StackState | None:
-        for event in feed.unseen():
-            seen(event)
-        for interface in network.leftover_interfaces(target.aws, groups):
-            network.delete_interface(target.aws, interface)
-        return cfn.find_stack(target.aws, stack_id)
-
-    return waiting.until(
-        look,
-        lambda state: state is None or state.status == "DELETE_FAILED",
-        what=f"the deletion of {target.stack}",
-        again=f"cdcctl teardown --stack {target.stack}   goes on with it",
-    )
-
-
-def _stuck(target: Target, stack: str, stack_id: str) -> CdcctlError:
-    failed = [e for e in cfn.events(target.aws, stack_id) if e.status == "DELETE_FAILED"]
-    named = {event.logical_id: event.reason for event in failed if event.reason}
-    return CdcctlError(
-        "TDN003",
-        f"the stack {stack} cannot be deleted",
-        why="; ".join(f"{name}: {reason}" for name, reason in named.items()) or "AWS does not say",
-        fix=f"mend what it names, then cdcctl teardown --stack {target.stack}   goes on",
-        exit_code=ExitCode.PARTIAL,
-    )
-
-
-def _security_groups(target: Target, stack_id: str) -> list[str]:
-    return [
-        each["PhysicalResourceId"]
-        for each in cfn.resources(target.aws, stack_id)
-        if each["ResourceType"] == "AWS::EC2::SecurityGroup" and each.get("PhysicalResourceId")
-    ]
-
-
 def _sweep(
     target: Target, kept: tuple[str, ...], progress: Progress, *, takes_snapshots: bool
 ) -> StepReport:
@@ -288,8 +253,8 @@ def _sweep(
     for group in log_groups(target):
         target.aws.call("logs", "delete_log_group", logGroupName=group)
         gone += 1
-    for leftover in find_leftovers(target):
-        if leftover.is_removable and (leftover.kind != "snapshot" or takes_snapshots):
+    for leftover in find_leftovers(target, is_stack_there=False):
+        if takes_snapshots or not leftover.is_backup:
             remove(target, leftover)
             gone += 1
     for bucket in target.names.buckets:

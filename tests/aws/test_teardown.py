@@ -43,6 +43,13 @@ def removed(cdcctl: Run, *words: str, code: int = 0) -> dict[str, Any]:
     return data
 
 
+def loggings(fake_aws: FakeAws) -> dict[str, bool]:
+    s3 = fake_aws.client("s3")
+    return {
+        name: "LoggingEnabled" in s3.get_bucket_logging(Bucket=name) for name in buckets(fake_aws)
+    }
+
+
 def buckets(fake_aws: FakeAws) -> set[str]:
     return {each["Name"] for each in fake_aws.client("s3").list_buckets()["Buckets"]}
 
@@ -137,6 +144,10 @@ def test_a_snapshot_that_stays_keeps_its_key(cdcctl: Run, fake_aws: FakeAws) -> 
     assert data_key_states(fake_aws) == ["Enabled"]
     report = removed(cdcctl, "--retain", "none", "--final-snapshot")
     assert report["left"] == []
+    assert report["kept_cost"]["parts"] == {"snapshots": 4.75, "keys": 1.0}
+    (slots,) = [each for each in report["steps"] if each["step"] == "replication slots"]
+    assert slots["status"] == "skipped", "nothing answers as the database here"
+    assert slots["detail"].startswith("left to DMS: the database does not answer")
     assert [stays for stays in report["kept"] if "a last snapshot of" in stays]
     assert data_key_states(fake_aws) == ["Enabled"]
 
@@ -162,6 +173,13 @@ def test_what_services_keep_beside_a_stack_is_found_and_goes(
     (database,) = rds.describe_db_instances()["DBInstances"]
     identifier = database["DBInstanceIdentifier"]
     rds.create_db_snapshot(DBSnapshotIdentifier="by-hand", DBInstanceIdentifier=identifier)
+    backup = {"DBInstanceIdentifier": identifier, "AllocatedStorage": 50}
+    fake_aws.settings(
+        rds_backups=[
+            {**backup, "DbiResourceId": "db-OLD", "Status": "retained"},
+            {**backup, "DbiResourceId": "db-NOW", "Status": "active"},
+        ]
+    )
     own = {
         "/aws-glue/jobs/demo-security-role/demo-GlueRole/output",
         "/aws-glue/jobs/logs-v2-demo-security",
@@ -182,8 +200,9 @@ def test_what_services_keep_beside_a_stack_is_found_and_goes(
     first = removed(cdcctl)
     assert first["inventory"]["lake"] == [{"table": "vehicles", "history": 2, "refused": 0}]
     assert own <= set(first["inventory"]["log_groups"])
-    assert "snapshot by-hand" in first["kept"]
+    assert {"snapshot by-hand", "automated backup db-OLD"} <= set(first["kept"])
     assert first["left"] == []
+    assert not any(loggings(fake_aws).values())
     assert {each["logGroupName"] for each in logs.describe_log_groups()["logGroups"]} == others
     assert {each["LayerName"] for each in functions.list_layers()["Layers"]} == {"demo-two-kafka"}
 
@@ -191,10 +210,18 @@ def test_what_services_keep_beside_a_stack_is_found_and_goes(
     for name in ("demo-dms-source", "demo-two-dms-source"):
         secrets.create_secret(Name=name, SecretString="x")
         secrets.delete_secret(SecretId=name, RecoveryWindowInDays=7)
+    secrets.create_secret(Name="AmazonMSK_demo_scram", SecretString="x")
     second = removed(cdcctl, "--retain", "none")
-    assert {"snapshot by-hand", "secret demo-dms-source"} <= set(second["inventory"]["leftovers"])
+    assert {
+        "snapshot by-hand",
+        "automated backup db-OLD",
+        "secret demo-dms-source",
+        "secret AmazonMSK_demo_scram",
+    } <= set(second["inventory"]["leftovers"])
     assert (second["left"], second["kept"]) == ([], [])
     assert rds.describe_db_snapshots()["DBSnapshots"] == []
+    backups = rds.describe_db_instance_automated_backups()["DBInstanceAutomatedBackups"]
+    assert [each["DbiResourceId"] for each in backups] == ["db-NOW"]
     waiting = secrets.list_secrets(IncludePlannedDeletion=True)["SecretList"]
     assert [each["Name"] for each in waiting] == ["demo-two-dms-source"]
 
@@ -251,7 +278,9 @@ def test_a_deletion_that_fails_or_is_left_is_gone_on_with(cdcctl: Run, fake_aws:
     fake_aws.cfnfail(**{"delete:MskCluster": "the cluster is busy"})
     code, _, err = cdcctl("teardown", "--confirm", "demo", "--retain", "none")
     assert code == ExitCode.PARTIAL
-    assert "MskCluster: the cluster is busy" in err
+    assert "MskCluster (AWS::MSK::Cluster) arn:" in err
+    assert ": the cluster is busy" in err
+    assert "--abandon MskCluster   leaves it behind, where it bills on" in err
     code, _, err = cdcctl("deploy", "--yes")
     assert code == ExitCode.FAILED
     assert "CFN022" in err
@@ -266,7 +295,12 @@ def test_a_deletion_that_fails_or_is_left_is_gone_on_with(cdcctl: Run, fake_aws:
     assert "DELETE_IN_PROGRESS: attached to it" in err
     assert "CFN012" in err
     fake_aws.speed(0)
-    assert removed(cdcctl, "--retain", "none")["left"] == []
+    fake_aws.cfnfail(**{"delete:AssetsBucketPolicy": "the policy is stuck"})
+    report = removed(cdcctl, "--retain", "none", "--abandon", "AssetsBucketPolicy", code=9)
+    (left,) = report["left"]
+    assert left.startswith("AssetsBucketPolicy (AWS::S3::BucketPolicy) demo-assets-")
+    assert report["steps"][-2]["status"] == "done"
+    assert buckets(fake_aws) == set()
 
 
 def test_another_stack_with_a_longer_name_stays_and_runs(cdcctl: Run, fake_aws: FakeAws) -> None:

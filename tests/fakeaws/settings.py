@@ -26,6 +26,7 @@ DEFAULTS: dict[str, Any] = {
     "dms_tables": None,
     "lambda_interfaces": False,
     "quotas": {},
+    "rds_backups": [],
 }
 """`speed` is the seconds that one minute of a real resource's creation takes here.
 

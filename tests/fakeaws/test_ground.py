@@ -54,7 +54,8 @@ print(json.dumps({
     "stores": all(hasattr(module, name) for module, name in (
         (msk, "_clusters"), (msk, "_configurations"), (msk, "_config_revisions"),
         (msk, "_scram_secrets"), (glue, "_jobs"), (glue, "_security_configs"),
-        (rds, "_instances"), (secretsmanager, "_secrets"), (lambda_svc, "_layers"),
+        (rds, "_instances"), (rds, "_ACTION_MAP"),
+        (secretsmanager, "_secrets"), (lambda_svc, "_layers"),
         (ec2, "_network_interfaces"), (ec2, "_security_groups"), (ec2, "_ACTION_MAP"))),
     "object": takes(s3._get_object_data, "bucket_name", "key"),
     "database": takes(rds._instance_xml, "i"),

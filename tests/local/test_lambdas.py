@@ -152,6 +152,16 @@ def test_what_no_statement_can_mend_is_named(sql_runner: Ask) -> None:
     ]
 
 
+def test_slots_that_nobody_reads_are_dropped(sql_runner: Ask, running: RunningStack) -> None:
+    slots = "SELECT slot_name, active FROM pg_replication_slots"
+    read_by_capture = running.sql(slots)
+    assert [is_active for _, is_active in read_by_capture] == [True]
+    running.sql("SELECT pg_create_logical_replication_slot('left_behind', 'pgoutput')")
+    assert sql_runner({}, "drop_slots")["body"] == {"dropped": ["left_behind"]}
+    assert sql_runner({}, "drop_slots")["body"] == {"dropped": []}
+    assert running.sql(slots) == read_by_capture
+
+
 @pytest.mark.parametrize(
     "sql",
     [

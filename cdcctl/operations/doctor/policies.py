@@ -78,8 +78,10 @@ READ = (
         """
         cloudwatch:GetMetricData dms:DescribeConnections dms:DescribeEndpoints
         dms:DescribeOrderableReplicationInstances dms:DescribeReplicationInstances
-        dms:DescribeReplicationTasks ec2:DescribeVpcs kafka:ListClustersV2 kafka:ListKafkaVersions
-        logs:DescribeLogGroups rds:DescribeDBEngineVersions rds:DescribeDBInstances
+        dms:DescribeReplicationTasks ec2:DescribeNetworkInterfaces ec2:DescribeVpcs
+        kafka:ListClustersV2 kafka:ListKafkaVersions lambda:ListLayers lambda:ListLayerVersions
+        logs:DescribeLogGroups rds:DescribeDBEngineVersions
+        rds:DescribeDBInstanceAutomatedBackups rds:DescribeDBInstances rds:DescribeDBSnapshots
         s3:ListAllMyBuckets secretsmanager:ListSecrets servicequotas:GetServiceQuota
         sts:GetCallerIdentity
         """,
@@ -152,22 +154,15 @@ DEPLOY = (
         "EmptyBuckets",
         """
         s3:AbortMultipartUpload s3:DeleteBucket s3:DeleteObject s3:DeleteObjectVersion
-        s3:ListBucketMultipartUploads s3:ListBucketVersions
+        s3:ListBucketMultipartUploads s3:ListBucketVersions s3:PutBucketLogging
         """,
         (*_BUCKETS, *_OBJECTS),
     ),
     Grant(
-        "FindLeftovers",
-        """
-        lambda:ListLayers lambda:ListLayerVersions rds:DescribeDBSnapshots
-        secretsmanager:ListSecrets
-        """,
-    ),
-    Grant(
         "RemoveLeftovers",
         """
-        lambda:DeleteLayerVersion logs:DeleteLogGroup rds:DeleteDBSnapshot rds:ModifyDBInstance
-        secretsmanager:DeleteSecret
+        lambda:DeleteLayerVersion logs:DeleteLogGroup rds:DeleteDBInstanceAutomatedBackup
+        rds:DeleteDBSnapshot rds:ModifyDBInstance secretsmanager:DeleteSecret
         """,
         (
             "arn:{partition}:lambda:{place}:layer:{stack}-*",
@@ -175,6 +170,7 @@ DEPLOY = (
             *_LOGS,
             *_JOB_LOGS,
             *_DATABASE,
+            "arn:{partition}:rds:{place}:auto-backup:*",
             "arn:{partition}:rds:{place}:snapshot:{stack}-*",
             *_SECRETS,
         ),

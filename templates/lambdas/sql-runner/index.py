@@ -4,6 +4,8 @@ Event: {"action": "inspect" | "apply_ddl", "bucket", "key", "sha256", "dry_run"}
 schema and tables with the statements that make them; which of them are needed is decided here, from
 what the database has, and all run in one transaction.
 
+Event: {"action": "drop_slots"}. Replication slots of this database that nobody reads are dropped.
+
 Event: {"action": "seed", "bucket", "key", "sha256"}. The artefact lists rows, not statements: each
 is {"operation": "insert" | "update" | "delete", "table", "key", "values"}, in the transactions they
 are committed in. It is taken once: `last` has to be the highest `id` of each table.
@@ -43,10 +45,12 @@ def handler(event, context):
 
 def _carry_out(event):
     action = event.get("action")
-    if action not in {"inspect", "apply_ddl", "seed"}:
+    if action not in {"inspect", "apply_ddl", "drop_slots", "seed"}:
         raise Refused(f"there is no action {action!r}")
-    folder = "seed/" if action == "seed" else "config/"
-    artefact = read_artefact(event, boto3.client("s3"), folder)
+    artefact = None
+    if action != "drop_slots":
+        folder = "seed/" if action == "seed" else "config/"
+        artefact = read_artefact(event, boto3.client("s3"), folder)
     connection = _connect()
     try:
         with connection, connection.cursor() as cursor:
@@ -56,6 +60,8 @@ def _carry_out(event):
             return _seed(connection, artefact)
         is_dry = action == "inspect" or event.get("dry_run")
         with connection, connection.cursor() as cursor:
+            if action == "drop_slots":
+                return _drop_slots(cursor)
             return _define(cursor, artefact, is_dry)
     finally:
         connection.close()
@@ -69,6 +75,15 @@ def _define(cursor, artefact, is_dry):
     done = _run(cursor, needed)
     _let_dms_in(cursor, artefact["schema"])
     return {**state, "statements": done}
+
+
+def _drop_slots(cursor):
+    """Drop what would hold the log back for good in a database made from a snapshot of this one."""
+    cursor.execute(
+        "SELECT slot_name, pg_drop_replication_slot(slot_name) FROM pg_replication_slots"
+        " WHERE database = current_database() AND NOT active ORDER BY slot_name"
+    )
+    return {"dropped": [name for name, _ in cursor.fetchall()]}
 
 
 def _seed(connection, artefact):
