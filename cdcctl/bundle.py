@@ -13,11 +13,11 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cdcctl.errors import CdcctlError
 from cdcctl.shipped import shipped
@@ -81,23 +81,31 @@ class Bundle:
     @cached_property
     def sha(self) -> str:
         """Give the hash that names the bundle's folder."""
-        lines = "".join(f"{file.sha256}  {file.name}\n" for file in self.files)
-        return hashlib.sha256(lines.encode()).hexdigest()[:16]
+        return hash_of_files(self._listed)
+
+    @property
+    def _listed(self) -> list[dict[str, Any]]:
+        return [
+            {"name": file.name, "size": len(file.body), "sha256": file.sha256}
+            for file in self.files
+        ]
 
     @cached_property
     def manifest(self) -> BundleFile:
         """Give the list of all files with size and hash."""
-        listed = [
-            {"name": file.name, "size": len(file.body), "sha256": file.sha256}
-            for file in self.files
-        ]
-        text = json.dumps({"bundle": self.sha, "files": listed}, indent=1) + "\n"
+        text = json.dumps({"bundle": self.sha, "files": self._listed}, indent=1) + "\n"
         return BundleFile("manifest.json", text.encode())
 
     def names_in(self, folder: str) -> tuple[str, ...]:
         """Name the files of a folder, such as `wheels`."""
         start = f"{folder}/"
         return tuple(f.name.removeprefix(start) for f in self.files if f.name.startswith(start))
+
+
+def hash_of_files(listed: Iterable[Mapping[str, Any]]) -> str:
+    """Give the hash that stands for the files of a manifest."""
+    lines = "".join(f"{each['sha256']}  {each['name']}\n" for each in listed)
+    return hashlib.sha256(lines.encode()).hexdigest()[:16]
 
 
 def build_bundle(progress: Progress, artifacts: Path | None = None) -> Bundle:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,11 +18,15 @@ _EXPIRED = {
     "InvalidClientTokenId",
     "UnrecognizedClientException",
     "SignatureDoesNotMatch",
+    "InvalidSignatureException",
     "InvalidAccessKeyId",
     "AuthFailure",
     # S3 answers HEAD without a body; a token that has expired is a 400 then.
     "400",
 }
+_SKEWED = {"RequestTimeTooSkewed", "RequestInTheFuture"}
+_OF_ANOTHER_TIME = re.compile("[Ss]ignature (expired|not yet current)")
+"""What STS says of them, under the code of a wrong signature."""
 _DENIED = {
     "AccessDenied",
     "AccessDeniedException",
@@ -144,6 +149,14 @@ def _refused(error: Any, service: str, operation: str) -> AwsError:
         "service": service,
         "operation": operation,
     }
+    if aws_code in _SKEWED or (aws_code in _EXPIRED and _OF_ANOTHER_TIME.search(said)):
+        return AwsError(
+            "AWS011",
+            "this machine's clock is not AWS's",
+            fix="set this machine's clock: AWS refuses signatures that are five minutes off",
+            exit_code=ExitCode.CREDENTIALS,
+            **details,
+        )
     if aws_code in _EXPIRED:
         return AwsError(
             "AWS002",

@@ -71,10 +71,17 @@ def test_what_an_earlier_stack_left_is_named(cdcctl: Run, fake_aws: FakeAws) -> 
     secrets.delete_secret(SecretId="AmazonMSK_demo_scram", RecoveryWindowInDays=7)
     logs.create_log_group(logGroupName="/cdcctl/demo/kafka")
     found = checks(cdcctl)
-    assert found["account: leftover secrets"]["fix"].endswith("or rename the stack")
+    fix = "cdcctl teardown --stack demo   removes what is left, or rename the stack"
+    assert found["account: leftover secrets"]["fix"] == fix
+    passed = {name for name, each in found.items() if each["verdict"] == "pass"}
+    assert {"region", "bucket names", "database sizes", "dms sizes"} <= {
+        name.removeprefix("account: ") for name in passed
+    }
     failed = {name: each["seen"] for name, each in found.items() if each["verdict"] == "fail"}
     assert failed == {
-        "account: leftover secrets": "left by an earlier stack: AmazonMSK_demo_scram",
-        "account: leftover log groups": "left by an earlier stack: /cdcctl/demo/kafka",
+        "account: leftover secrets": "left by an earlier stack: AmazonMSK_demo_scram; a new one"
+        " collides with it",
+        "account: leftover log groups": "left by an earlier stack: /cdcctl/demo/kafka; a new one"
+        " collides with it",
         "account: DMS instances quota": "0 of 0 are used, expected room for 1",
     }

@@ -75,6 +75,14 @@ def test_a_pipeline_is_deployed_fed_changed_and_removed(
     done = {each["step"]: each for each in did("deploy", "--yes")["steps"]}
     assert done["bootstrap-db"]["status"] == "done"
     assert done["sync-topics"]["status"] == "done"
+    _, out, err = cdcctl("doctor", "-o", "json")
+    found = json.loads(out)["data"]["checks"]
+    stack = {each["name"]: each for each in found if each["area"] == "stack"}
+    assert stack.keys() == {"code", "config", "endpoints", "topics"}
+    assert [each for each in stack.values() if each["verdict"] not in {"pass", "unknown"}] == []
+    source = [each for each in found if each["area"] == "source"]
+    assert len(source) > len(TABLES)
+    assert {each["verdict"] for each in source} <= {"pass", "warn"}, source
     servers.sql(ROWS)
 
     def history(key: str) -> list[dict[str, Any]]:
@@ -114,6 +122,13 @@ def test_a_pipeline_is_deployed_fed_changed_and_removed(
     assert not bay["is_current"]
 
     hold_to_readme("stop", printed)
-    code, _, err = cdcctl("teardown", "--confirm", "demo", "--retain", "none")
+    # The servers have a capture of their own, which goes on.
+    slots = "SELECT slot_name, active FROM pg_replication_slots ORDER BY active"
+    (left, still_read) = servers.sql(slots)
+    assert (left[1], still_read[1]) == (False, True)
+    gone = ("teardown", "--confirm", "demo", "--retain", "none", "--final-snapshot")
+    code, out, err = cdcctl(*gone)
     assert code == 0, err
+    assert f"replication slots: done ({left[0]})" in out
+    assert servers.sql(slots) == [still_read]
     assert fake_aws.client("s3").list_buckets()["Buckets"] == []

@@ -611,7 +611,7 @@ def describe_account_attributes(request: Request) -> Answer:
 
 
 def describe_orderable_replication_instances(request: Request) -> Answer:
-    classes = ("dms.t3.medium", "dms.t3.large", "dms.r6i.large", "dms.r6i.xlarge")
+    classes = ("dms.t3.medium", "dms.c6i.large", "dms.r6i.large", "dms.r6i.xlarge")
     offered = [
         {
             "EngineVersion": version,

@@ -34,13 +34,13 @@ def _install() -> Any:
     """Put our services, types and the door into ministack."""
     from ministack import app as ministack_app
 
-    from tests.fakeaws import cfn_types, dms, faults, glue_runs, msk, quotas, rds_backups
+    from tests.fakeaws import cfn_types, dms, faults, glue_runs, msk, quotas, rds_more
 
     ministack_app.SERVICE_HANDLERS.update(
         dms=dms.handle, kafka=msk.handle, glue=glue_runs.handle, servicequotas=quotas.handle
     )
     cfn_types.install()
-    rds_backups.install()
+    rds_more.install()
     faults.watch_connections()
     stores = (*dms.STORES, *msk.STORES, *glue_runs.STORES, *cfn_types.STORES)
     app = ministack_app.app

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import threading
 import time
 from datetime import UTC, date, datetime, timedelta
 from email.utils import formatdate
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +18,22 @@ import pytest
 
 from cdcctl import app
 from cdcctl.aws.errors import AwsError
+from cdcctl.bundle import hash_of_files
 from cdcctl.compile.artefacts import ddl_artefact
 from cdcctl.compile.dms import source_settings, table_mappings, target_settings, task_settings
 from cdcctl.errors import ExitCode
-from cdcctl.operations.doctor import account, replication, source
+from cdcctl.operations.configuration import load_config
+from cdcctl.operations.doctor import (
+    account,
+    deployed,
+    offers,
+    region,
+    remains,
+    replication,
+    source,
+)
 from cdcctl.operations.doctor.check import Check, DoctorReport, Probe, carry_out
-from cdcctl.operations.target import Target
+from cdcctl.operations.target import Target, TargetChoice
 from cdcctl.ui.output import schema_of
 from glue_job.contract.loader import load
 from tests.unit.answering_aws import AnsweringAws
@@ -60,8 +72,24 @@ HEALTHY: dict[str, Any] = {
         {"EvalActionName": name, "EvalDecision": "allowed"} for name in asked["ActionNames"]
     ],
     "list_attached_role_policies": [{"PolicyName": "AmazonDMSVPCManagementRole"}],
+    "get_role": {
+        "Role": {
+            "AssumeRolePolicyDocument": {
+                "Statement": [{"Principal": {"Service": ["dms.amazonaws.com"]}}]
+            }
+        }
+    },
+    "describe_regions": {
+        "Regions": [{"RegionName": "eu-central-1", "OptInStatus": "opt-in-not-required"}]
+    },
     "list_kafka_versions": [{"Version": "3.8.x", "Status": "ACTIVE"}],
-    "describe_orderable_replication_instances": [{"EngineVersion": "3.6.1"}],
+    "describe_orderable_replication_instances": [
+        {"EngineVersion": "3.6.1", "ReplicationInstanceClass": name}
+        for name in ("dms.t3.medium", "dms.c6i.large")
+    ],
+    "describe_orderable_db_instance_options": lambda asked: [
+        {"EngineVersion": "17.11", "DBInstanceClass": asked["DBInstanceClass"]}
+    ],
     "describe_db_engine_versions": [{"EngineVersion": "17.11"}],
     "describe_vpcs": [{}],
     "describe_db_instances": [{}],
@@ -72,6 +100,11 @@ HEALTHY: dict[str, Any] = {
     "get_service_quota": {"Quota": {"Value": 5.0}},
     "describe_stacks": refused("ValidationError", why="Stack with id demo does not exist"),
     "list_buckets": {"Buckets": [{"Name": "xdemo-delta-123456789012"}]},
+    "head_bucket": refused("404"),
+    "describe_db_snapshots": [],
+    "describe_db_instance_automated_backups": [],
+    "list_layers": [],
+    "describe_network_interfaces": [],
     "describe_log_groups": [{"logGroupName": "/aws/lambda/demo-sql-runner-x"}],
     "describe_replication_tasks": [TASK],
     "describe_endpoints": [
@@ -99,7 +132,15 @@ STACK = {
 
 def examined(**answers: Any) -> tuple[Check, ...]:
     target = Target("demo", AnsweringAws({**HEALTHY, **answers}))  # type: ignore[arg-type]  # answers from a table
-    return carry_out((*account.probes(target), *replication.probes(target, pipeline()))).checks
+    return carry_out(
+        (
+            region.probe(target),
+            *account.probes(target),
+            *offers.probes(target, pipeline()),
+            *remains.probes(target),
+            *replication.probes(target, pipeline()),
+        )
+    ).checks
 
 
 def test_a_healthy_account_passes_every_check() -> None:
@@ -131,6 +172,51 @@ def test_a_healthy_account_passes_every_check() -> None:
         ),
         ({"list_attached_role_policies": refused("NoSuchEntity")}, "dms-vpc-role", "warn", "none"),
         ({"list_attached_role_policies": []}, "dms-vpc-role", "fail", "lacks"),
+        (
+            {"get_role": {"Role": {"AssumeRolePolicyDocument": {"Statement": [{}]}}}},
+            "dms-vpc-role",
+            "fail",
+            "dms.amazonaws.com may not assume it",
+        ),
+        ({"describe_regions": {"Regions": []}}, "region", "fail", "no region eu-central-1"),
+        (
+            {"describe_orderable_db_instance_options": []},
+            "database sizes",
+            "fail",
+            "db.t4g.medium (Profile=dev), db.m7g.large (Profile=prod)",
+        ),
+        (
+            {
+                "describe_orderable_replication_instances": [
+                    {"EngineVersion": "3.6.1", "ReplicationInstanceClass": "dms.t3.medium"},
+                    {"EngineVersion": "3.5.4", "ReplicationInstanceClass": "dms.c6i.large"},
+                ]
+            },
+            "dms sizes",
+            "warn",
+            "dms.c6i.large (Profile=prod)",
+        ),
+        ({"head_bucket": refused("403")}, "bucket names", "fail", "demo-delta-123456789012"),
+        (
+            {
+                "describe_db_snapshots": [
+                    {
+                        "DBInstanceIdentifier": "demo-DbInstance-x1",
+                        "DBSnapshotIdentifier": "last",
+                        "SnapshotType": "manual",
+                    }
+                ]
+            },
+            "leftover backups",
+            "warn",
+            "snapshot last; they bill on",
+        ),
+        (
+            {"describe_network_interfaces": [{"NetworkInterfaceId": "eni-1"}]},
+            "leftover network interfaces",
+            "warn",
+            "network interface eni-1",
+        ),
         (
             {"list_kafka_versions": [{"Version": "3.8.x", "Status": "DEPRECATED"}]},
             "kafka version",
@@ -216,6 +302,148 @@ def test_what_is_wrong_is_named(
     (check,) = (each for each in examined(**answers) if each.name == name and said in each.seen)
     assert check.verdict == verdict
     assert check.fix or verdict == "unknown"
+
+
+def test_each_leftover_is_removed_by_a_command_of_cdcctl() -> None:
+    found = examined(
+        list_buckets={"Buckets": [{"Name": "demo-delta-123456789012"}]},
+        list_secrets=[{"Name": "AmazonMSK_demo_scram"}],
+        describe_log_groups=[{"logGroupName": "/aws/lambda/demo-sql-runner"}],
+        describe_network_interfaces=[{"NetworkInterfaceId": "eni-1"}],
+    )
+    fixes = [each.fix for each in found if each.verdict != "pass"]
+    assert len(fixes) == 4
+    assert all(fix.startswith("cdcctl teardown --stack demo") for fix in fixes)
+
+
+def test_a_region_that_is_off_is_told_as_the_cause_of_refused_credentials() -> None:
+    def off(*_: Any) -> Any:
+        status = {"RegionName": "eu-central-1", "OptInStatus": "not-opted-in"}
+        return AnsweringAws({"describe_regions": {"Regions": [status]}})
+
+    def silent(*_: Any) -> Any:
+        return AnsweringAws({"describe_regions": refused("AuthFailure", ExitCode.CREDENTIALS)})
+
+    refusal = refused("InvalidClientTokenId", ExitCode.CREDENTIALS, "the token is invalid")
+    told = region.explained(refusal, TargetChoice(), off)
+    assert (told.code, told.why) == ("AWS012", "the token is invalid")
+    assert "enable-region --region-name eu-central-1" in told.fix
+    assert region.explained(refusal, TargetChoice(), silent) is refusal
+    other = refused("ValidationError")
+    assert region.explained(other, TargetChoice(), off) is other
+
+
+FILES = [{"name": "main.py", "size": 3, "sha256": "ab"}]
+CODE = hash_of_files(FILES)
+HELD = {
+    f"code/{CODE}/manifest.json": json.dumps({"files": FILES}).encode(),
+    f"config/{sha256(b'x').hexdigest()[:16]}/tables.yaml": b"x",
+}
+
+
+def of_stack(**answers: Any) -> dict[str, tuple[str, str]]:
+    """Give verdict and finding of the checks of a deployed stack."""
+    (state,) = STACK["describe_stacks"]["Stacks"]
+    parameters = {"CodeHash": CODE, "ConfigHash": sha256(b"x").hexdigest()[:16]}
+    told = {
+        "describe_stacks": {
+            "Stacks": [
+                {
+                    **state,
+                    "Outputs": [{"OutputKey": "VpcId", "OutputValue": "vpc-1"}],
+                    "Parameters": [
+                        {"ParameterKey": key, "ParameterValue": value}
+                        for key, value in parameters.items()
+                    ],
+                }
+            ]
+        },
+        "get_object": lambda asked: {"Body": io.BytesIO(HELD[asked["Key"]])},
+        "list_objects_v2": [{"Key": f"code/{CODE}/main.py", "Size": 3}],
+        "list_stack_resources": [
+            {
+                "ResourceType": "AWS::EC2::VPCEndpoint",
+                "LogicalResourceId": "S3Endpoint",
+                "PhysicalResourceId": "vpce-1",
+            }
+        ],
+        "describe_vpc_endpoints": [{"VpcEndpointId": "vpce-1", "State": "Available"}],
+        "head_object": {},
+        "invoke": lambda _: topics_told(),
+        **answers,
+    }
+    target = Target("demo", AnsweringAws(told))  # type: ignore[arg-type]  # answers from a table
+    found = carry_out(deployed.probes(target, load_config(CONFIG))).checks
+    return {each.name: (each.verdict, each.seen) for each in found}
+
+
+def topics_told(**told: Any) -> dict[str, Any]:
+    body = {"created": [], "drift": [], "pruned": [], "unchanged": [], "unknown": [], **told}
+    return {"Payload": io.BytesIO(json.dumps({"statusCode": 200, "body": body}).encode())}
+
+
+def test_a_stack_that_runs_what_was_packed_passes() -> None:
+    assert {verdict for verdict, _ in of_stack().values()} == {"pass"}
+
+
+DRIFT = {"topic": "cdc-vehicles", "setting": "partitions", "found": 1, "wanted": 3}
+
+
+@pytest.mark.parametrize(
+    ("answers", "name", "verdict", "said"),
+    [
+        ({"get_object": refused("NoSuchKey")}, "code", "fail", "manifest.json is gone"),
+        ({"list_objects_v2": []}, "code", "fail", "gone or cut in code/"),
+        (
+            {"list_objects_v2": [{"Key": f"code/{CODE}/main.py", "Size": 2}]},
+            "code",
+            "fail",
+            "main.py",
+        ),
+        (
+            {"get_object": lambda _: {"Body": io.BytesIO(b'{"files": []}')}},
+            "code",
+            "fail",
+            "is not the bundle's",
+        ),
+        (
+            {"get_object": lambda _: {"Body": io.BytesIO(b'{"files": []}')}},
+            "config",
+            "fail",
+            "has been changed",
+        ),
+        ({"describe_vpc_endpoints": []}, "endpoints", "fail", "S3Endpoint is gone"),
+        (
+            {"describe_vpc_endpoints": [{"VpcEndpointId": "vpce-1", "State": "failed"}]},
+            "endpoints",
+            "fail",
+            "S3Endpoint is failed",
+        ),
+        (
+            {"invoke": lambda _: topics_told(created=["cdc-vehicles"])},
+            "topics",
+            "fail",
+            "cdc-vehicles",
+        ),
+        (
+            {"invoke": lambda _: topics_told(drift=[DRIFT])},
+            "topics",
+            "warn",
+            "partitions is 1, not 3",
+        ),
+        (
+            {"describe_stacks": HEALTHY["describe_stacks"]},
+            "topics",
+            "unknown",
+            "the stack is not there yet",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_stack_is_named(
+    answers: dict[str, Any], name: str, verdict: str, said: str
+) -> None:
+    seen = of_stack(**answers)[name]
+    assert (seen[0], said in seen[1]) == (verdict, True), seen
 
 
 def changed(settings: Any, path: str) -> Any:

@@ -14,7 +14,6 @@ from cdcctl.aws.errors import AwsError
 from cdcctl.compile.names import MAX_BUCKET_NAME
 from cdcctl.operations.doctor.check import NOT_SET, Check, Probe
 from cdcctl.operations.doctor.policies import ACTIONS, Role
-from cdcctl.operations.leftovers import held_secrets, log_groups
 from cdcctl.operations.target import Target
 
 if TYPE_CHECKING:
@@ -44,10 +43,6 @@ def probes(target: Target) -> tuple[Probe, ...]:
         Probe(_AREA, "stack name", lambda: _stack_name(target)),
         Probe(_AREA, "alert topic", lambda: _alert_topic(target)),
         *(Probe(_AREA, f"{each.what} quota", partial(_quota, target, each)) for each in QUOTAS),
-        *(
-            Probe(_AREA, f"leftover {kind}", partial(_leftovers, target, kind, remains))
-            for kind, remains in _REMAINS.items()
-        ),
     )
 
 
@@ -143,7 +138,7 @@ def _dms_role(target: Target) -> Check:
             _AREA, "dms-vpc-role", "warn", "the account has none yet", "cdcctl deploy makes it"
         )
     if any(p["PolicyName"] == "AmazonDMSVPCManagementRole" for p in policies):
-        return Check(_AREA, "dms-vpc-role", "pass", "there, with AmazonDMSVPCManagementRole")
+        return _trusting(target)
     return Check(
         _AREA,
         "dms-vpc-role",
@@ -151,6 +146,21 @@ def _dms_role(target: Target) -> Check:
         "it lacks the policy AmazonDMSVPCManagementRole",
         "aws iam attach-role-policy --role-name dms-vpc-role --policy-arn"
         " arn:aws:iam::aws:policy/service-role/AmazonDMSVPCManagementRole",
+    )
+
+
+def _trusting(target: Target) -> Check:
+    """Look whether DMS may take the role: AWS lets it be made for anybody."""
+    role = target.aws.call("iam", "get_role", RoleName="dms-vpc-role")["Role"]
+    trusted = [each.get("Principal") for each in role["AssumeRolePolicyDocument"]["Statement"]]
+    if any("dms.amazonaws.com" in str(principal) for principal in trusted):
+        return Check(_AREA, "dms-vpc-role", "pass", "there, with AmazonDMSVPCManagementRole")
+    return Check(
+        _AREA,
+        "dms-vpc-role",
+        "fail",
+        "dms.amazonaws.com may not assume it: DMS makes no network interface",
+        "let the role's trust policy name dms.amazonaws.com",
     )
 
 
@@ -311,41 +321,3 @@ def _alert_topic(target: Target) -> Check:
         if waiting
         else f"cdcctl deploy --stack {target.stack} --email ADDRESS",
     )
-
-
-def _leftovers(target: Target, kind: str, remains: Callable[[Target], Iterable[str]]) -> Check:
-    """Look for what an earlier stack of this name left and a new one would collide with."""
-    name = f"leftover {kind}"
-    if find_stack(target.aws, target.stack) is not None:
-        return Check(_AREA, name, "pass", "the stack is there; its parts are its own")
-    found = list(remains(target))
-    if not found:
-        return Check(_AREA, name, "pass", "none bears a name of this stack")
-    return Check(
-        _AREA,
-        name,
-        "fail",
-        f"left by an earlier stack: {', '.join(found)}",
-        f"cdcctl teardown --stack {target.stack}   removes what is left, or rename the stack"
-        if kind != "secrets"
-        else f"aws secretsmanager delete-secret --force-delete-without-recovery --secret-id"
-        f" {found[0]}   for each, or rename the stack",
-    )
-
-
-def _left_buckets(target: Target) -> Iterator[str]:
-    names = target.names
-    wanted = {names.delta_bucket, names.quarantine_bucket, names.access_logs_bucket}
-    held = {each["Name"] for each in target.aws.call("s3", "list_buckets")["Buckets"]}
-    yield from sorted(wanted & held)
-
-
-def _left_secrets(target: Target) -> Iterator[str]:
-    yield from (each["Name"] for each in held_secrets(target))
-
-
-_REMAINS: dict[str, Callable[[Target], Iterable[str]]] = {
-    "buckets": _left_buckets,
-    "log groups": log_groups,
-    "secrets": _left_secrets,
-}

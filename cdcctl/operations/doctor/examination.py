@@ -52,16 +52,31 @@ def examine_database(address: str, config: Path) -> DoctorReport:
 
 def examine_account(choice: TargetChoice, config: Path, values: Mapping[str, str]) -> DoctorReport:
     """Check the account, and the stack when it is there; tell which `values` were chosen."""
-    from cdcctl.operations.doctor import account, replication, source
+    from cdcctl.operations.doctor import (
+        account,
+        deployed,
+        offers,
+        region,
+        remains,
+        replication,
+        source,
+    )
 
     loaded = load_config(config)
-    target = open_target(choice, read_seconds=BUDGET_SECONDS)
-    # Without credentials that AWS takes there is nothing to look at: this raises.
-    _ = target.aws.account
+    try:
+        target = open_target(choice, read_seconds=BUDGET_SECONDS)
+        # Without credentials that AWS takes there is nothing to look at: this raises.
+        _ = target.aws.account
+    except CdcctlError as refusal:
+        raise region.explained(refusal, choice) from refusal
     return carry_out(
         (
             *account.chosen(values, target),
+            region.probe(target),
             *account.probes(target),
+            *offers.probes(target, loaded.pipeline),
+            *remains.probes(target),
+            *deployed.probes(target, loaded),
             *replication.probes(target, loaded.pipeline),
             source.probe(lambda: source.state_of_stack(target, loaded), loaded.pipeline),
         )

@@ -78,10 +78,12 @@ READ = (
         """
         cloudwatch:GetMetricData dms:DescribeConnections dms:DescribeEndpoints
         dms:DescribeOrderableReplicationInstances dms:DescribeReplicationInstances
-        dms:DescribeReplicationTasks ec2:DescribeNetworkInterfaces ec2:DescribeVpcs
+        dms:DescribeReplicationTasks ec2:DescribeNetworkInterfaces ec2:DescribeRegions
+        ec2:DescribeVpcEndpoints ec2:DescribeVpcs
         kafka:ListClustersV2 kafka:ListKafkaVersions lambda:ListLayers lambda:ListLayerVersions
         logs:DescribeLogGroups rds:DescribeDBEngineVersions
         rds:DescribeDBInstanceAutomatedBackups rds:DescribeDBInstances rds:DescribeDBSnapshots
+        rds:DescribeOrderableDBInstanceOptions
         s3:ListAllMyBuckets secretsmanager:ListSecrets servicequotas:GetServiceQuota
         sts:GetCallerIdentity
         """,
