@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from cdcctl.shipped import shared_code
+
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
     from psycopg2.extensions import cursor as Cursor
@@ -379,13 +381,14 @@ def _write(
     advance: Callable[[int, int], None],
     is_stopped: Callable[[], bool],
 ) -> None:
+    statement = shared_code("source_change")["statement"]
     began, before = time.monotonic(), fleet.counts.rows
     while not (fleet.is_done or is_stopped()):
         kept = deepcopy(fleet.counts)
         try:
             with connection, connection.cursor() as cursor:
                 for change in fleet.transaction():
-                    cursor.execute(*_statement(change, plan.schema))
+                    cursor.execute(*statement(plan.schema, vars(change)))
         except BaseException:
             fleet.counts = kept
             raise
@@ -404,15 +407,3 @@ def _keys(cursor: Cursor, schema: str) -> dict[str, list[int]]:
         cursor.execute(f'SELECT id FROM "{schema}"."{table}" ORDER BY id')
         keys[table] = [key for (key,) in cursor.fetchall()]
     return keys
-
-
-def _statement(change: Change, schema: str) -> tuple[str, list[Any]]:
-    place, values = f'"{schema}"."{change.table}"', list(change.values.values())
-    if change.operation == "insert":
-        columns = ", ".join(f'"{column}"' for column in change.values)
-        marks = ", ".join(["%s"] * len(values))
-        return f"INSERT INTO {place} ({columns}) VALUES ({marks})", values
-    if change.operation == "update":
-        settings = ", ".join(f'"{column}" = %s' for column in change.values)
-        return f"UPDATE {place} SET {settings} WHERE id = %s", [*values, change.key]
-    return f"DELETE FROM {place} WHERE id = %s", [change.key]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import runpy
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from cdcctl.errors import CdcctlError, ExitCode
 from cdcctl.redaction import redacted
-from cdcctl.shipped import shipped
+from cdcctl.shipped import shared_code
 from glue_job.contract.model import Pipeline
 
 if TYPE_CHECKING:
@@ -88,8 +87,7 @@ def reading(dsn: str) -> Iterator[Cursor]:
 
 def read_state(cursor: Cursor, pipeline: Pipeline) -> dict[str, Any]:
     """Give what the Lambda sql-runner tells of a database, by the file that it runs."""
-    shared = runpy.run_path(str(shipped("templates") / "lambdas/shared/source_state.py"))
-    state: dict[str, Any] = shared["read_state"](
+    state: dict[str, Any] = shared_code("source_state")["read_state"](
         cursor,
         pipeline.source_database.schema_name,
         [table.name for table in pipeline.streamed_tables],

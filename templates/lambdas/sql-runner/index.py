@@ -21,6 +21,7 @@ import boto3
 import psycopg2
 from artefact import Refused, answered, read_artefact
 from psycopg2 import sql
+from source_change import SHAPES, statement
 from source_state import read_state
 
 _NAME = r'"(?:[^"]|"")+"'
@@ -29,11 +30,6 @@ _ALLOWED = (
     re.compile(rf"CREATE TABLE IF NOT EXISTS {_NAME}\.{_NAME} \([^;]*\)", re.DOTALL),
     re.compile(rf"ALTER TABLE {_NAME}\.{_NAME} ADD COLUMN IF NOT EXISTS {_NAME} [^;]+"),
 )
-_SHAPES = {
-    "insert": "INSERT INTO {place} ({columns}) VALUES ({marks})",
-    "update": "UPDATE {place} SET {settings} WHERE id = %s",
-    "delete": "DELETE FROM {place} WHERE id = %s",
-}
 _KEYS_TOLD = 1000
 """So many of a table's newest keys are told; a seed changes no row that is older."""
 
@@ -130,17 +126,9 @@ def _change(schema, tables, change):
     scalars = all(
         value is None or isinstance(value, str | int | float) for value in values.values()
     )
-    if operation not in _SHAPES or table not in tables or not scalars:
+    if operation not in SHAPES or table not in tables or not scalars:
         raise Refused(f"a row of the artefact is not one that may be written: {operation} {table}")
-    columns = [sql.Identifier(name) for name in values]
-    statement = sql.SQL(_SHAPES[operation]).format(
-        place=sql.Identifier(schema, table),
-        columns=sql.SQL(", ").join(columns),
-        marks=sql.SQL(", ").join([sql.Placeholder()] * len(columns)),
-        settings=sql.SQL(", ").join(sql.SQL("{} = %s").format(column) for column in columns),
-    )
-    key = [] if operation == "insert" else [change["key"]]
-    return statement, [*values.values(), *key]
+    return statement(schema, change)
 
 
 def _state(cursor, artefact):
