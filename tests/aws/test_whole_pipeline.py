@@ -26,6 +26,7 @@ INSERT INTO vehicles (id, vin, license_plate, make, model, year, fuel_type, stat
 VALUES (1, '1HGCM82633A004352', 'b-x 1', 'VW', 'Crafter', 2020, 'diesel', 'active'),
        (2, '1HGCM82633A004353', 'b-x 2', 'VW', 'Crafter', 1900, 'diesel', 'active')
 """
+TABLES = ("vehicles", "drivers", "vehicle_telemetry", "deliveries", "alerts")
 BAYS = """
   - name: bays
     primary_key: id
