@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import traceback
 from datetime import UTC, datetime
 from pathlib import Path
 
 from cdcctl.redaction import redacted
+from cdcctl.state import state_folder
 
 
 def traceback_text(error: BaseException) -> str:
@@ -23,13 +23,8 @@ def one_line(error: BaseException) -> str:
 
 
 def log_folder() -> Path:
-    """Say where logs are kept: CDCCTL_STATE_DIR, else the user's state folder."""
-    chosen = os.environ.get("CDCCTL_STATE_DIR")
-    if chosen:
-        return Path(chosen) / "log"
-    from platformdirs import user_state_path
-
-    return user_state_path("cdcctl") / "log"
+    """Say where logs are kept."""
+    return state_folder() / "log"
 
 
 def keep(trace: str) -> Path | None:

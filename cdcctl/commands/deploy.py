@@ -13,7 +13,6 @@ from cdcctl.commands.deploy_options import with_deploy_request
 from cdcctl.commands.options import OutputOption, YesOption
 from cdcctl.ui import output
 from cdcctl.ui.output import OutputFormat
-from cdcctl.ui.progress import open_progress
 
 app = typer.Typer()
 
@@ -45,31 +44,27 @@ def deploy(
     """
     from cdcctl.operations.deploy import Plan, deploy_pipeline, following
     from cdcctl.ui import deploy as view
+    from cdcctl.ui.deploy_watch import open_deploy_watch
 
     if plan is not None:
         request = following(request, plan)
-
-    def agree(proposed: Plan) -> None:
-        view.show_plan(proposed)
-        confirm(
-            "Carry this out?",
-            yes=yes,
-            code="CFN032",
-            what="a deploy that changes something needs a confirmation",
-            fix=f"cdcctl deploy --stack {proposed.stack} ... --yes, or cdcctl plan to see it",
-        )
-
     is_stream = output_format is OutputFormat.jsonl
-    lines = view.EventLines()
     try:
-        with open_progress() as progress:
-            report = deploy_pipeline(
-                replace(request, detach=detach),
-                agree,
-                progress,
-                lines.resource if is_stream else view.say_event,
-                lines.step if is_stream else view.say_step,
-            )
+        with open_deploy_watch(view.EventLines() if is_stream else None) as watch:
+
+            def agree(proposed: Plan) -> None:
+                with watch.paused():
+                    view.show_plan(proposed)
+                    confirm(
+                        "Carry this out?",
+                        yes=yes,
+                        code="CFN032",
+                        what="a deploy that changes something needs a confirmation",
+                        fix=f"cdcctl deploy --stack {proposed.stack} ... --yes,"
+                        " or cdcctl plan to see it",
+                    )
+
+            report = deploy_pipeline(replace(request, detach=detach), agree, watch)
     except KeyboardInterrupt:
         view.say_detached(f"cdcctl deploy --stack {request.target.stack}   attaches to it")
         raise

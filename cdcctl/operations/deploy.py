@@ -23,6 +23,8 @@ from cdcctl.operations.catalog_sync import sync_catalog
 from cdcctl.operations.compiled_upload import SyncReport
 from cdcctl.operations.configuration import LoadedConfig, load_config
 from cdcctl.operations.cost.estimate import Estimate, cost_of, deployed_cost
+from cdcctl.operations.deploy_phases import DeployHeading, phases_of
+from cdcctl.operations.durations import load_durations
 from cdcctl.operations.package import Package, package, upload
 from cdcctl.operations.plan_file import (
     STEPS,
@@ -38,6 +40,7 @@ from cdcctl.operations.topic_sync import sync_topics
 from cdcctl.operations.waiting import Waiting
 
 if TYPE_CHECKING:
+    from cdcctl.ui.deploy_watch import DeployWatch
     from cdcctl.ui.progress import Progress
 
 BEGUN = "begun"
@@ -80,6 +83,8 @@ class Plan:
     stack: str
     account: str
     region: str
+    is_new: bool
+    """Whether the stack is to be created."""
     code_hash: str
     config_hash: str
     changes: tuple[dict[str, Any], ...]
@@ -158,7 +163,8 @@ def plan_deploy(
     """
     config, target = load_config(request.config), open_target(request.target)
     packed = package(config, request.artifacts, progress)
-    infrastructure.ensure_bootstrap(target, request.waiting, progress, seen, request.options)
+    following = infrastructure.Following(request.waiting, progress, seen)
+    infrastructure.ensure_bootstrap(target, following, request.options)
     upload(packed, target, progress)
     infrastructure.refuse_remains(target)
     change = infrastructure.prepare(
@@ -176,18 +182,15 @@ def plan_deploy(
     return plan
 
 
-def deploy_pipeline(
-    request: DeployRequest,
-    confirm: Confirm,
-    progress: Progress,
-    seen: infrastructure.Observe,
-    report_step: Callable[[StepReport], None],
-) -> DeployReport:
+def deploy_pipeline(request: DeployRequest, confirm: Confirm, watch: DeployWatch) -> DeployReport:
     """Deploy; `confirm` is shown the plan and raises when the operator refuses it."""
     config, target = load_config(request.config), open_target(request.target)
-    waiting = request.waiting
-    infrastructure.attached(target, target.stack, waiting, progress, seen)
-    packed = package(config, request.artifacts, progress)
+    aws = target.aws
+    watch.begin(DeployHeading(target.stack, aws.account, aws.region, phases_of(request.steps)))
+    following = _following(request, target, watch)
+    infrastructure.attached(target, target.stack, following)
+    watch.phase("package")
+    packed = package(config, request.artifacts, watch)
     if request.reviewed is not None:
         made_for = _made_for(target, packed)
         if _is_carried_out(request.reviewed, target):
@@ -198,21 +201,32 @@ def deploy_pipeline(
 
     def finish(step: StepReport) -> None:
         done.append(step)
-        report_step(step)
+        watch.finished(step)
 
-    changed = infrastructure.ensure_bootstrap(target, waiting, progress, seen, request.options)
+    watch.phase("upload")
+    changed = infrastructure.ensure_bootstrap(target, following, request.options)
     finish(StepReport("assets bucket", _word(changed), target.names.assets_bucket))
-    sent = upload(packed, target, progress)
+    sent = upload(packed, target, watch)
     finish(StepReport("upload", _word(sent > 0), f"{sent} objects, code {packed.code_hash}"))
     with _locked(target):
         if {"infra", "code"} & set(request.steps):
-            finish(_infra(request, target, packed, config, confirm, progress, seen))
+            watch.phase("stack")
+            finish(_infra(request, target, packed, config, confirm, watch, following))
             if done[-1].status == BEGUN:
                 return DeployReport(target.stack, packed.code_hash, packed.config_hash, tuple(done))
         run_control.require_stack(target)
-        for step in _beside_the_stack(request, target, packed, config, progress):
+        for step in _beside_the_stack(request, target, packed, config, watch):
             finish(step())
     return DeployReport(target.stack, packed.code_hash, packed.config_hash, tuple(done))
+
+
+def _following(
+    request: DeployRequest, target: Target, watch: DeployWatch
+) -> infrastructure.Following:
+    durations, warning = load_durations(target.aws.region)
+    if warning:
+        watch.warn(warning)
+    return infrastructure.Following(request.waiting, watch, watch.resource, durations)
 
 
 def _infra(
@@ -221,14 +235,15 @@ def _infra(
     packed: Package,
     config: LoadedConfig,
     confirm: Confirm,
-    progress: Progress,
-    seen: infrastructure.Observe,
+    watch: DeployWatch,
+    following: infrastructure.Following,
 ) -> StepReport:
     if request.reviewed is not None and _is_carried_out(request.reviewed, target):
         return StepReport("stack", "unchanged", "the plan was carried out before")
-    progress.step("the change set")
+    watch.step("the change set")
     change = _change(request, target, packed)
     plan = _plan(request, target, packed, change, config)
+    watch.planned(plan)
     try:
         _refuse(plan, request)
         if request.detach and change.touches_task:
@@ -248,7 +263,7 @@ def _infra(
     if request.detach and not change.change_set.is_empty:
         cfn.execute_change_set(target.aws, change.change_set)
         return StepReport("stack", BEGUN, f"{count} changes; AWS goes on with them")
-    changed = infrastructure.apply(change, target, packed.template, request.waiting, progress, seen)
+    changed = infrastructure.apply(change, target, packed.template, following)
     return StepReport("stack", _word(changed), f"{count} changes" if changed else "")
 
 
@@ -323,7 +338,7 @@ def _beside_the_stack(
     target: Target,
     packed: Package,
     config: LoadedConfig,
-    progress: Progress,
+    watch: DeployWatch,
 ) -> Iterator[Callable[[], StepReport]]:
     waiting, steps = request.waiting, request.steps
 
@@ -335,25 +350,29 @@ def _beside_the_stack(
         return step
 
     if "db" in steps:
-        progress.step("the source's tables")
+        watch.phase("db")
+        watch.step("the source's tables")
         yield synced(
             lambda: bootstrap_db(
                 target, config, dry_run=False, allow_breaking=request.allow_breaking
             )
         )
     if "topics" in steps:
-        progress.step("the topics")
+        watch.phase("topics")
+        watch.step("the topics")
         yield synced(lambda: sync_topics(target, config, dry_run=False))
     if "catalog" in steps:
-        progress.step("the catalog")
+        watch.phase("catalog")
+        watch.step("the catalog")
         yield synced(lambda: sync_catalog(target, config, dry_run=False))
-    if "start" in steps:
-        yield lambda: _endpoint(target, config, waiting, progress)
-        yield lambda: run_control.start_dms(target, waiting, progress)
     if {"start", "code"} & set(steps):
-        yield lambda: run_control.start_glue(
-            target, waiting, progress, _run_arguments(packed, target)
-        )
+        watch.phase("start")
+    if "start" in steps:
+        yield lambda: _endpoint(target, config, waiting, watch)
+        yield lambda: run_control.start_dms(target, waiting, watch)
+    if {"start", "code"} & set(steps):
+        yield lambda: run_control.start_glue(target, waiting, watch, _run_arguments(packed, target))
+    watch.phase("verify")
     yield lambda: _verified(target, steps)
 
 
@@ -425,6 +444,7 @@ def _plan(
         target.stack,
         target.aws.account,
         target.aws.region,
+        change.is_new,
         packed.code_hash,
         packed.config_hash,
         tuple(infrastructure.as_document(change)),

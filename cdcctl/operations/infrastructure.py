@@ -14,8 +14,9 @@ from cdcctl.compile.template import Rendered, render_bootstrap
 from cdcctl.errors import CdcctlError
 from cdcctl.operations import run_control
 from cdcctl.operations.deploy_choice import OnFailure
+from cdcctl.operations.durations import Durations
 from cdcctl.operations.package import Package
-from cdcctl.operations.stack_clock import StackClock
+from cdcctl.operations.stack_clock import StackClock, TimedEvent
 from cdcctl.operations.target import Target
 from cdcctl.operations.waiting import Waiting
 
@@ -66,7 +67,17 @@ class InfraChange:
         )
 
 
-Observe = Callable[[cfn.StackEvent], None]
+Observe = Callable[[TimedEvent], None]
+
+
+@dataclass(frozen=True)
+class Following:
+    """How an operation on a stack is waited for, who is told of it, and what it usually takes."""
+
+    waiting: Waiting
+    progress: Progress
+    seen: Observe
+    durations: Durations = field(default_factory=Durations)
 
 
 @dataclass(frozen=True)
@@ -91,23 +102,17 @@ class StackOptions:
         return given
 
 
-def ensure_bootstrap(
-    target: Target,
-    waiting: Waiting,
-    progress: Progress,
-    seen: Observe,
-    options: StackOptions,
-) -> bool:
+def ensure_bootstrap(target: Target, following: Following, options: StackOptions) -> bool:
     """Make or update the stack of the assets bucket; tell whether something changed."""
     name = target.names.bootstrap_stack
-    state = attached(target, name, waiting, progress, seen)
+    state = attached(target, name, following)
     if state is not None and state.status in _GONE_FIRST:
-        remove_remains(target, name, waiting)
+        remove_remains(target, name, following.waiting)
         state = None
     refuse_unmendable(target, name, state)
     held = state.parameters.get("CreateDmsVpcRole") if state is not None else None
     rendered = render_bootstrap()
-    progress.step("the assets bucket")
+    following.progress.step("the assets bucket")
     is_new = state is None or state.status == cfn.REVIEWED
     change_set = cfn.create_change_set(
         target.aws,
@@ -124,7 +129,7 @@ def ensure_bootstrap(
     if change_set.is_empty:
         cfn.delete_change_set(target.aws, change_set)
         return False
-    carry_out(target, name, change_set, rendered, waiting, progress, seen)
+    carry_out(target, name, change_set, rendered, following)
     return True
 
 
@@ -181,19 +186,18 @@ def apply(
     change: InfraChange,
     target: Target,
     rendered: Rendered,
-    waiting: Waiting,
-    progress: Progress,
-    seen: Observe,
+    following: Following,
 ) -> bool:
     """Carry a change set out, DMS standing meanwhile if it must; tell whether something changed."""
     if change.change_set.is_empty:
         cfn.delete_change_set(target.aws, change.change_set)
         return False
+    waiting, progress = following.waiting, following.progress
     stopped = False
     if change.touches_task:
         stopped = run_control.stop_dms(target, waiting, progress).status == "done"
     try:
-        carry_out(target, target.stack, change.change_set, rendered, waiting, progress, seen)
+        carry_out(target, target.stack, change.change_set, rendered, following)
     finally:
         if stopped:
             run_control.start_dms(target, waiting, progress)
@@ -205,33 +209,29 @@ def carry_out(
     stack: str,
     change_set: cfn.ChangeSet,
     rendered: Rendered,
-    waiting: Waiting,
-    progress: Progress,
-    seen: Observe,
+    following: Following,
 ) -> None:
     """Execute a change set and follow it to its end; raise with the first cause of a failure."""
     before = {event.id for event in cfn.events(target.aws, change_set.stack_id)}
     cfn.execute_change_set(target.aws, change_set)
-    progress.step(f"stack {stack}: {len(change_set.changes)} changes")
+    following.progress.step(f"stack {stack}: {len(change_set.changes)} changes")
     made = [each.logical_id for each in change_set.changes if each.action == "Add" or each.replaces]
-    clock = StackClock(rendered.document["Resources"], made)
+    clock = StackClock(rendered.document["Resources"], made, following.durations)
     total = len(change_set.changes)
     feed = cfn.EventFeed(target.aws, change_set.stack_id, before)
-    final = _followed(target, feed, clock, total, waiting, progress, seen)
+    final = _followed(target, feed, clock, total, following)
     if final.status not in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
         raise failure(target, final, before, rendered)
 
 
-def attached(
-    target: Target, stack: str, waiting: Waiting, progress: Progress, seen: Observe
-) -> cfn.StackState | None:
+def attached(target: Target, stack: str, following: Following) -> cfn.StackState | None:
     """Wait for an operation that is in progress already; give the stack as it is then."""
     state = cfn.find_stack(target.aws, stack)
     if state is None or not state.is_moving:
         return state
-    progress.step(f"stack {stack} is {state.status}: attached to it")
+    following.progress.step(f"stack {stack} is {state.status}: attached to it")
     feed = cfn.EventFeed(target.aws, state.id)
-    _followed(target, feed, StackClock(), None, waiting, progress, seen)
+    _followed(target, feed, StackClock(durations=following.durations), None, following)
     return cfn.find_stack(target.aws, stack)
 
 
@@ -240,23 +240,21 @@ def _followed(
     feed: cfn.EventFeed,
     clock: StackClock,
     total: int | None,
-    waiting: Waiting,
-    progress: Progress,
-    seen: Observe,
+    following: Following,
 ) -> cfn.StackState:
+    progress = following.progress
     done: set[str] = set()
 
     def look() -> cfn.StackState | None:
         for event in feed.unseen():
             if event.status.endswith("_COMPLETE"):
                 done.add(event.logical_id)
-            clock.see(event)
-            seen(event)
-        progress.note(clock.lines(datetime.now(UTC)))
+            following.seen(clock.see(event))
+        progress.note(clock.reading(datetime.now(UTC)))
         progress.advance(min(len(done), total or len(done)), total)
         return cfn.find_stack(target.aws, feed.stack)
 
-    final = waiting.until(
+    final = following.waiting.until(
         look,
         lambda state: state is None or not (state.is_moving or state.status == cfn.REVIEWED),
         what=f"the operation on {target.stack}",

@@ -103,7 +103,8 @@ def keep(
         cfn.delete_change_set(target.aws, change_set)
         return
     progress.step(f"what stays of {stack}")
-    infrastructure.carry_out(target, stack, change_set, rendered, waiting, progress, seen)
+    following = infrastructure.Following(waiting, progress, seen)
+    infrastructure.carry_out(target, stack, change_set, rendered, following)
 
 
 def _obstacle(target: Target, state: cfn.StackState) -> str | None:

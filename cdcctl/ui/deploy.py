@@ -13,6 +13,7 @@ from rich.text import Text
 from cdcctl.aws.cloudformation import StackEvent
 from cdcctl.operations.deploy import DeployReport, Plan
 from cdcctl.operations.run_control import StepReport
+from cdcctl.operations.stack_clock import TimedEvent
 from cdcctl.ui import console, cost, output, tables
 from cdcctl.ui.output import Document
 
@@ -118,13 +119,6 @@ def say_detached(again: str) -> None:
     sys.stderr.write(f"detached: what AWS has begun goes on; {again}\n")
 
 
-def say_step(step: StepReport) -> None:
-    """Print a finished step where no live line shows it."""
-    if console.is_quiet() or console.is_animated():
-        return
-    sys.stderr.write(f"{step.step}: {step.status}{f' ({step.detail})' if step.detail else ''}\n")
-
-
 class EventLines:
     """Writes what a deploy does as lines of JSON (`deploy-event/v1`), each with its time."""
 
@@ -132,7 +126,7 @@ class EventLines:
         """Begin to count the time."""
         self._began_at = time.monotonic()
 
-    def resource(self, event: StackEvent) -> None:
+    def resource(self, event: TimedEvent) -> None:
         """Write a resource's change of state."""
         self._write(
             "resource",
@@ -141,6 +135,8 @@ class EventLines:
             type=event.type,
             status=event.status,
             reason=event.reason,
+            took_seconds=event.took_seconds,
+            usual_seconds=event.usual_seconds,
         )
 
     def step(self, step: StepReport) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
@@ -14,6 +14,8 @@ from cdcctl.ui import console
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
     from rich.progress import TaskID
+
+    from cdcctl.operations.stack_clock import StackReading
 
 HEARTBEAT_SECONDS = 60.0
 
@@ -27,7 +29,7 @@ class Progress(Protocol):
     def advance(self, done: int, total: int | None = None) -> None:
         """Say how much of the current step is done."""
 
-    def note(self, lines: Sequence[str]) -> None:
+    def note(self, reading: StackReading) -> None:
         """Say what the current step is waiting for."""
 
 
@@ -40,7 +42,7 @@ class SilentProgress:
     def advance(self, done: int, total: int | None = None) -> None:
         """Say nothing."""
 
-    def note(self, lines: Sequence[str]) -> None:
+    def note(self, reading: StackReading) -> None:
         """Say nothing."""
 
 
@@ -71,9 +73,9 @@ class LineProgress:
         if time.monotonic() - self._said_at >= HEARTBEAT_SECONDS:
             self._say(f"{self._text}: {_share(done, total)}{self._note}")
 
-    def note(self, lines: Sequence[str]) -> None:
+    def note(self, reading: StackReading) -> None:
         """Keep it for the next sign of life."""
-        self._note = "".join(f"; {line}" for line in lines)
+        self._note = "".join(f"; {line}" for line in reading.lines())
 
     def _say(self, text: str) -> None:
         self._said_at = time.monotonic()
@@ -102,10 +104,10 @@ class LiveProgress:
         if self._task is not None:
             self._bars.update(self._task, completed=done, total=total)
 
-    def note(self, lines: Sequence[str]) -> None:
+    def note(self, reading: StackReading) -> None:
         """Show it below the current step."""
         if self._task is not None:
-            shown = "".join(f"\n  {line}" for line in lines)
+            shown = "".join(f"\n  {line}" for line in reading.lines())
             self._bars.update(self._task, description=f"{self._text}{shown}")
 
     def close(self) -> None:

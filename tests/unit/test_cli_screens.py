@@ -15,12 +15,16 @@ from rich.text import Text
 from cdcctl import app
 from cdcctl.errors import ExitCode
 from cdcctl.operations.moments import moment
+from cdcctl.operations.stack_clock import SlowResource, StackReading
 from cdcctl.ui import console, tables
 from cdcctl.ui.progress import LineProgress, LiveProgress, SilentProgress, open_progress
 from cdcctl.ui.tables import Heading
 from glue_job.errors import JobError
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+READING = StackReading(
+    (SlowResource("MskCluster", "CREATE_IN_PROGRESS", 598.0, 1833.0, is_critical=True),), (16, 27)
+)
 
 
 @pytest.mark.parametrize(
@@ -108,7 +112,7 @@ def test_a_long_step_shows_a_sign_of_life(
     progress = LineProgress()
     progress.step("loading")
     progress.advance(1200, 5000)
-    progress.note(["MskCluster 9:58, usually 30:33", "about 16 to 27 min left"])
+    progress.note(READING)
     progress.advance(7)
     progress.step("more")
     progress.advance(8)
@@ -126,7 +130,7 @@ def test_on_a_terminal_what_is_waited_for_stands_below_the_step() -> None:
     with Bars(TextColumn("{task.description}", markup=False), console=screen) as bars:
         live = LiveProgress(bars)
         live.step("stack demo: 67 changes")
-        live.note(["MskCluster 9:58, usually 30:33", "about 16 to 27 min left"])
+        live.note(READING)
         shown = [task.description.splitlines() for task in bars.tasks]
         live.close()
     assert shown == [
