@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -229,6 +229,12 @@ def delete_change_set(aws: Aws, change_set: ChangeSet) -> None:
     """Remove a change set that is not carried out."""
     place = _place(change_set.id, change_set.stack_id)
     aws.call("cloudformation", "delete_change_set", **place)
+
+
+def continue_rollback(aws: Aws, stack: str, skipped: Collection[str]) -> None:
+    """Have the rollback of an update that stands go on; what is skipped stays as it is."""
+    given = {"ResourcesToSkip": list(skipped)} if skipped else {}
+    aws.call("cloudformation", "continue_update_rollback", StackName=stack, **given)
 
 
 def delete_stack(aws: Aws, stack: str, **options: Any) -> None:

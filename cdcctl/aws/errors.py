@@ -11,6 +11,7 @@ from botocore import exceptions as boto
 from cdcctl.aws.causes import hint_for
 from cdcctl.errors import CdcctlError, ExitCode
 
+_SIGNED_OUT = "AWS002"
 _EXPIRED = {
     "ExpiredToken",
     "ExpiredTokenException",
@@ -72,6 +73,11 @@ class AwsError(CdcctlError):
     action: str = ""
     """What IAM would have to allow."""
 
+    @property
+    def is_signed_out(self) -> bool:
+        """Tell whether new credentials would mend it."""
+        return self.code == _SIGNED_OUT
+
 
 def translated(error: Exception, service: str, operation: str) -> AwsError:
     """Give the tool's error for what botocore raised."""
@@ -103,7 +109,7 @@ def translated(error: Exception, service: str, operation: str) -> AwsError:
             | boto.CredentialRetrievalError()
         ):
             return AwsError(
-                "AWS002",
+                _SIGNED_OUT,
                 "the AWS sign-in has expired",
                 fix="aws sso login   and run the same command again; it goes on where it was",
                 exit_code=ExitCode.CREDENTIALS,
@@ -159,7 +165,7 @@ def _refused(error: Any, service: str, operation: str) -> AwsError:
         )
     if aws_code in _EXPIRED:
         return AwsError(
-            "AWS002",
+            _SIGNED_OUT,
             "AWS does not accept these credentials",
             fix="aws sso login   (or renew the keys) and run the same command again",
             exit_code=ExitCode.CREDENTIALS,

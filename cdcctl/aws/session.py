@@ -14,6 +14,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 from cdcctl.aws.errors import translated
+from cdcctl.errors import CdcctlError, ExitCode
 
 _MAX_ATTEMPTS = 5
 log = logging.getLogger("cdcctl.aws")
@@ -39,12 +40,37 @@ class Aws:
         )
         self._clients: dict[str, Any] = {}
         self._lock = threading.Lock()
+        # boto3 reads AWS_DEFAULT_REGION alone; the other SDKs and the AWS CLI read this first.
+        self._chosen = (region or os.environ.get("AWS_REGION"), profile)
+        self._session = self._opened()
+
+    def _opened(self) -> boto3.Session:
+        region, profile = self._chosen
         try:
-            # boto3 reads AWS_DEFAULT_REGION alone; the other SDKs and the AWS CLI read this first.
-            chosen = region or os.environ.get("AWS_REGION")
-            self._session = boto3.Session(region_name=chosen, profile_name=profile)
+            return boto3.Session(region_name=region, profile_name=profile)
         except (BotoCoreError, ClientError) as error:
             raise translated(error, "sts", "session") from error
+
+    @property
+    def sign_in_command(self) -> str:
+        """Give the command that signs in again."""
+        profile = self._chosen[1] or os.environ.get("AWS_PROFILE")
+        return f"aws sso login --profile {profile}" if profile else "aws sso login"
+
+    def renew(self) -> None:
+        """Read the credentials anew; raise when they are those of another account."""
+        account = self.account
+        with self._lock:
+            self._session, self._clients = self._opened(), {}
+        found = str(self.call("sts", "get_caller_identity")["Account"])
+        if found != account:
+            raise CdcctlError(
+                "AWS009",
+                f"the new credentials belong to account {found}",
+                why=f"the work was begun in account {account}",
+                fix=f"{self.sign_in_command}   to {account}, and run the same command again",
+                exit_code=ExitCode.CREDENTIALS,
+            )
 
     def call(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
         """Make one call, `operation` in snake case; raise AwsError when it fails."""

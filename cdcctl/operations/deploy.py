@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import getpass
-import json
-import socket
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +18,8 @@ from cdcctl.operations.catalog_sync import sync_catalog
 from cdcctl.operations.compiled_upload import SyncReport
 from cdcctl.operations.configuration import LoadedConfig, load_config
 from cdcctl.operations.cost.estimate import Estimate, cost_of, deployed_cost
+from cdcctl.operations.deploy_choice import Verify
+from cdcctl.operations.deploy_lock import locked
 from cdcctl.operations.deploy_phases import DeployHeading, phases_of
 from cdcctl.operations.durations import load_durations
 from cdcctl.operations.package import Package, package, upload
@@ -40,15 +37,14 @@ from cdcctl.operations.topic_sync import sync_topics
 from cdcctl.operations.waiting import Waiting
 
 if TYPE_CHECKING:
+    from cdcctl.aws.session import Aws
     from cdcctl.ui.deploy_watch import DeployWatch
     from cdcctl.ui.progress import Progress
 
 BEGUN = "begun"
 """The status of a step that AWS goes on with after the command has ended."""
-_LOCK_KEY = "locks/deploy.json"
 _OF_THE_STACK = ("stack_id", "stack_changed_at")
 _NEVER_MADE = "ROLLBACK_COMPLETE"
-_LOCK_LIFETIME = timedelta(hours=2)
 
 
 @dataclass(frozen=True)
@@ -67,13 +63,16 @@ class DeployRequest:
     """Let CloudFormation work, and come back at once; the rest is done when it is run again."""
     reviewed: ReviewedPlan | None = None
     """Carry out this plan as it is, or nothing."""
+    verify: Verify = Verify.stack
     timeout_seconds: float = 5400.0
     interval_seconds: float = 5.0
+    sign_in: Callable[[], bool] = lambda: False
+    """Asks for new credentials during a wait; tells whether there are any."""
 
     @property
     def waiting(self) -> Waiting:
         """Give how long each wait may take."""
-        return Waiting(self.timeout_seconds, self.interval_seconds)
+        return Waiting(self.timeout_seconds, self.interval_seconds, sign_in=self.sign_in)
 
 
 @dataclass(frozen=True)
@@ -184,8 +183,14 @@ def plan_deploy(
 
 def deploy_pipeline(request: DeployRequest, confirm: Confirm, watch: DeployWatch) -> DeployReport:
     """Deploy; `confirm` is shown the plan and raises when the operator refuses it."""
-    config, target = load_config(request.config), open_target(request.target)
+    config = load_config(request.config)
+    if request.verify is Verify.e2e:
+        from cdcctl.operations.canary import require_fleet
+
+        require_fleet(config.pipeline)
+    target = open_target(request.target)
     aws = target.aws
+    request = replace(request, sign_in=lambda: _signed_in(aws, watch))
     watch.begin(DeployHeading(target.stack, aws.account, aws.region, phases_of(request.steps)))
     following = _following(request, target, watch)
     infrastructure.attached(target, target.stack, following)
@@ -208,7 +213,7 @@ def deploy_pipeline(request: DeployRequest, confirm: Confirm, watch: DeployWatch
     finish(StepReport("assets bucket", _word(changed), target.names.assets_bucket))
     sent = upload(packed, target, watch)
     finish(StepReport("upload", _word(sent > 0), f"{sent} objects, code {packed.code_hash}"))
-    with _locked(target):
+    with locked(target):
         if {"infra", "code"} & set(request.steps):
             watch.phase("stack")
             finish(_infra(request, target, packed, config, confirm, watch, following))
@@ -218,6 +223,19 @@ def deploy_pipeline(request: DeployRequest, confirm: Confirm, watch: DeployWatch
         for step in _beside_the_stack(request, target, packed, config, watch):
             finish(step())
     return DeployReport(target.stack, packed.code_hash, packed.config_hash, tuple(done))
+
+
+def _signed_in(aws: Aws, watch: DeployWatch) -> bool:
+    """Ask until there are credentials that AWS takes, or nobody answers."""
+    while watch.sign_in(aws.sign_in_command):
+        try:
+            aws.renew()
+        except AwsError as error:
+            if not error.is_signed_out:
+                raise
+        else:
+            return True
+    return False
 
 
 def _following(
@@ -374,6 +392,12 @@ def _beside_the_stack(
         yield lambda: run_control.start_glue(target, waiting, watch, _run_arguments(packed, target))
     watch.phase("verify")
     yield lambda: _verified(target, steps)
+    if request.verify is Verify.e2e:
+        from cdcctl.operations.canary import fly_canary
+        from cdcctl.operations.lakes import lake_of_stack
+
+        lake = lake_of_stack(target, config.pipeline)
+        yield lambda: fly_canary(target, config.pipeline, lake, waiting, watch)
 
 
 def _endpoint(
@@ -497,44 +521,6 @@ def _refuse(plan: Plan, request: DeployRequest) -> None:
             fix=f"--allow-replace {plan.refused[0]}   when that is what you want",
             exit_code=ExitCode.CONFIRM,
         )
-
-
-@contextmanager
-def _locked(target: Target) -> Iterator[None]:
-    """Hold the lock object, so that two deploys do not mix their steps; a stale one is taken."""
-    bucket = target.names.assets_bucket
-    owner = f"{getpass.getuser()}@{socket.gethostname()}"
-    body = json.dumps(
-        {"owner": owner, "expires": (datetime.now(UTC) + _LOCK_LIFETIME).isoformat()}
-    ).encode()
-    try:
-        target.aws.call(
-            "s3", "put_object", Bucket=bucket, Key=_LOCK_KEY, Body=body, IfNoneMatch="*"
-        )
-    except AwsError as error:
-        if error.aws_code not in {"PreconditionFailed", "412", "ConditionalRequestConflict"}:
-            raise
-        _take_over(target, body)
-    try:
-        yield
-    finally:
-        target.aws.call("s3", "delete_object", Bucket=bucket, Key=_LOCK_KEY)
-
-
-def _take_over(target: Target, body: bytes) -> None:
-    bucket = target.names.assets_bucket
-    answer = target.aws.call("s3", "get_object", Bucket=bucket, Key=_LOCK_KEY)
-    held = json.loads(answer["Body"].read())
-    if datetime.fromisoformat(held["expires"]) > datetime.now(UTC):
-        raise CdcctlError(
-            "CFN031",
-            f"{held['owner']} deploys this stack",
-            why=f"the lock s3://{bucket}/{_LOCK_KEY} holds until {held['expires']}",
-            fix=f"wait for it; if nobody does: aws s3 rm s3://{bucket}/{_LOCK_KEY}",
-        )
-    target.aws.call(
-        "s3", "put_object", Bucket=bucket, Key=_LOCK_KEY, Body=body, IfMatch=answer["ETag"]
-    )
 
 
 def _word(changed: bool) -> str:

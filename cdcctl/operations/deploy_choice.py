@@ -1,4 +1,4 @@
-"""What an operator can choose of a deploy that fails."""
+"""What an operator can choose of a deploy's end."""
 
 from __future__ import annotations
 
@@ -11,3 +11,10 @@ class OnFailure(StrEnum):
     rollback = "rollback"
     keep = "keep"
     delete = "delete"
+
+
+class Verify(StrEnum):
+    """How a deploy makes sure."""
+
+    stack = "stack"
+    e2e = "e2e"

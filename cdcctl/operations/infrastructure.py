@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from cdcctl.aws import cloudformation as cfn
-from cdcctl.aws.causes import hint_for
 from cdcctl.aws.errors import AwsError
 from cdcctl.compile.template import Rendered, render_bootstrap
 from cdcctl.errors import CdcctlError
@@ -17,6 +17,7 @@ from cdcctl.operations.deploy_choice import OnFailure
 from cdcctl.operations.durations import Durations
 from cdcctl.operations.package import Package
 from cdcctl.operations.stack_clock import StackClock, TimedEvent
+from cdcctl.operations.stack_failure import failure, refuse_unmendable
 from cdcctl.operations.target import Target
 from cdcctl.operations.waiting import Waiting
 
@@ -40,7 +41,6 @@ _ON_FAILURE = {
     OnFailure.keep: "DO_NOTHING",
     OnFailure.delete: "DELETE",
 }
-_CANCELLED = ("cancelled", "The following resource(s) failed")
 _GONE_FIRST = frozenset(("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED"))
 
 
@@ -219,9 +219,9 @@ def carry_out(
     clock = StackClock(rendered.document["Resources"], made, following.durations)
     total = len(change_set.changes)
     feed = cfn.EventFeed(target.aws, change_set.stack_id, before)
-    final = _followed(target, feed, clock, total, following)
+    final = followed(target, feed, clock, total, following)
     if final.status not in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
-        raise failure(target, final, before, rendered)
+        raise failure(target, stack, final, before, rendered)
 
 
 def attached(target: Target, stack: str, following: Following) -> cfn.StackState | None:
@@ -231,32 +231,41 @@ def attached(target: Target, stack: str, following: Following) -> cfn.StackState
         return state
     following.progress.step(f"stack {stack} is {state.status}: attached to it")
     feed = cfn.EventFeed(target.aws, state.id)
-    _followed(target, feed, StackClock(durations=following.durations), None, following)
+    followed(target, feed, StackClock(durations=following.durations), None, following)
     return cfn.find_stack(target.aws, stack)
 
 
-def _followed(
+def followed(
     target: Target,
     feed: cfn.EventFeed,
     clock: StackClock,
     total: int | None,
     following: Following,
 ) -> cfn.StackState:
+    """Tell an operation's events to its end, and give the stack as it is then."""
     progress = following.progress
     done: set[str] = set()
+    has_begun = False
 
-    def look() -> cfn.StackState | None:
+    def tell() -> None:
+        nonlocal has_begun
         for event in feed.unseen():
+            has_begun = True
             if event.status.endswith("_COMPLETE"):
                 done.add(event.logical_id)
             following.seen(clock.see(event))
         progress.note(clock.reading(datetime.now(UTC)))
         progress.advance(min(len(done), total or len(done)), total)
+
+    def look() -> cfn.StackState | None:
+        tell()
         return cfn.find_stack(target.aws, feed.stack)
 
     final = following.waiting.until(
         look,
-        lambda state: state is None or not (state.is_moving or state.status == cfn.REVIEWED),
+        lambda state: (
+            state is None or (has_begun and not (state.is_moving or state.status == cfn.REVIEWED))
+        ),
         what=f"the operation on {target.stack}",
         again=f"cdcctl deploy --stack {target.stack}   attaches to it",
     )
@@ -267,61 +276,10 @@ def _followed(
             why="somebody deleted it meanwhile",
             fix=f"cdcctl deploy --stack {target.stack}",
         )
+    # The last events came after the last look at them; without them the end is known all the same.
+    with suppress(AwsError):
+        tell()
     return final
-
-
-def failure(
-    target: Target, final: cfn.StackState, before: set[str], rendered: Rendered
-) -> CdcctlError:
-    """Name the resource that failed first, AWS's reason, its line, and the way out."""
-    failed = [
-        event
-        for event in cfn.events(target.aws, final.id)
-        if event.id not in before
-        and event.status.endswith("_FAILED")
-        and not any(text in event.reason for text in _CANCELLED)
-    ]
-    first = next(iter(failed), None)
-    line = rendered.line_of(first.logical_id) if first is not None else None
-    why = (
-        f"{first.logical_id} ({first.type}): {first.reason}" if first is not None else final.reason
-    )
-    hint = hint_for(why)
-    again = f"cdcctl deploy --stack {target.stack}"
-    way_out = {
-        "ROLLBACK_COMPLETE": f"{again}   removes the remains and creates the stack anew",
-        "UPDATE_ROLLBACK_COMPLETE": f"{again}   when the cause is mended; the old state runs",
-        "UPDATE_ROLLBACK_FAILED": "aws cloudformation continue-update-rollback --stack-name"
-        f" {target.stack}",
-    }.get(final.status, again)
-    return CdcctlError(
-        "CFN020",
-        f"the stack {target.stack} is {final.status}",
-        why=why,
-        fix=f"{hint}; then {way_out}" if hint else way_out,
-        location=f"{rendered.file}:{line}" if line is not None else None,
-    )
-
-
-def refuse_unmendable(target: Target, stack: str, state: cfn.StackState | None) -> None:
-    """Raise for the states that a deploy must not touch."""
-    if state is None:
-        return
-    if state.status == "UPDATE_ROLLBACK_FAILED":
-        raise CdcctlError(
-            "CFN021",
-            f"the stack {stack} is UPDATE_ROLLBACK_FAILED",
-            why=state.reason or "the rollback of an update did not end",
-            fix=f"aws cloudformation continue-update-rollback --stack-name {stack}"
-            f"   then   cdcctl deploy --stack {target.stack}",
-        )
-    if state.status == "DELETE_FAILED":
-        raise CdcctlError(
-            "CFN022",
-            f"the stack {stack} is DELETE_FAILED",
-            why=state.reason or "its deletion did not end",
-            fix=f"cdcctl teardown --stack {target.stack}   goes on with it",
-        )
 
 
 def refuse_remains(target: Target) -> None:

@@ -73,7 +73,7 @@ def seed_local(directory: Path | None, plan: FleetPlan, progress: Progress) -> S
 def seed_stack(target: Target, plan: FleetPlan, progress: Progress) -> SeedReport:
     """Have sql-runner write fleet data into a stack's source: rows go to it, never SQL."""
     fleet = Fleet(plan)
-    keys = _written(target, plan, {}, [])
+    keys = write_rows(target, plan.schema, TABLES, {}, [])
     missing = [table for table in TABLES if table not in keys]
     if missing:
         raise CdcctlError(
@@ -88,7 +88,8 @@ def seed_stack(target: Target, plan: FleetPlan, progress: Progress) -> SeedRepor
     while not fleet.is_done:
         before = fleet.counts.rows
         try:
-            keys = _written(target, plan, keys, _next_part(fleet, plan))
+            part = _next_part(fleet, plan)
+            keys = write_rows(target, plan.schema, TABLES, keys, part)
         except CdcctlError as error:
             if error.code != "AWS031":
                 raise
@@ -114,13 +115,17 @@ def _next_part(fleet: Fleet, plan: FleetPlan) -> list[list[Change]]:
     return part
 
 
-def _written(
-    target: Target, plan: FleetPlan, keys: dict[str, list[int]], part: list[list[Change]]
+def write_rows(
+    target: Target,
+    schema: str,
+    tables: tuple[str, ...],
+    keys: dict[str, list[int]],
+    part: list[list[Change]],
 ) -> dict[str, list[int]]:
     """Write some transactions after the keys that are there; give the newest keys after them."""
     artefact = {
-        "schema": plan.schema,
-        "tables": TABLES,
+        "schema": schema,
+        "tables": tables,
         "last": {table: max(found, default=0) for table, found in keys.items()},
         "transactions": [[asdict(change) for change in changes] for changes in part],
     }

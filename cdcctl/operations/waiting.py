@@ -29,6 +29,8 @@ class Waiting:
     sleep: Callable[[float], None] = time.sleep
     scale: float = field(default_factory=_scale)
     """Multiplies every pause (`CDCCTL_POLL_SCALE`); a test against a fast fake makes it small."""
+    sign_in: Callable[[], bool] = lambda: False
+    """Asks for new credentials when AWS takes the old ones no more; tells whether there are any."""
 
     def until(
         self,
@@ -41,14 +43,19 @@ class Waiting:
     ) -> Seen:
         """Read until it is done and give the last reading; `again` is the command that goes on.
 
-        A reading that AWS turns away for a moment is read again; past the deadline the wait ends
-        with exit code 8 while the work on AWS goes on.
+        A reading that AWS turns away for a moment is read again, as is one with new credentials,
+        which nobody is hurried to give; past the deadline the wait ends with exit code 8 while the
+        work on AWS goes on.
         """
         deadline = self.clock() + self.timeout_seconds
         while True:
             try:
                 state = read()
             except AwsError as error:
+                asked_at = self.clock()
+                if error.is_signed_out and self.sign_in():
+                    deadline += self.clock() - asked_at
+                    continue
                 if not error.is_transient or self.clock() >= deadline:
                     raise
             else:

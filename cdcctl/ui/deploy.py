@@ -11,10 +11,12 @@ from rich.console import Console
 from rich.text import Text
 
 from cdcctl.aws.cloudformation import StackEvent
+from cdcctl.errors import CdcctlError
 from cdcctl.operations.deploy import DeployReport, Plan
 from cdcctl.operations.run_control import StepReport
 from cdcctl.operations.stack_clock import TimedEvent
-from cdcctl.ui import console, cost, output, tables
+from cdcctl.redaction import redacted
+from cdcctl.ui import console, cost, github, output, tables
 from cdcctl.ui.output import Document
 
 _SIGNS = {"Add": ("+", "green"), "Modify": ("~", "yellow"), "Remove": ("−", "red")}
@@ -174,6 +176,26 @@ def show_deploy(report: DeployReport) -> None:
         tables.show(Text(f"next: {again}", style="bold"))
         return
     tables.show(Text(f"next: cdcctl status --stack {report.stack}", style="bold"))
+
+
+def summarise(report: DeployReport) -> None:
+    """Put the steps into the summary that GitHub Actions shows."""
+    done = "goes on" if report.is_detached else "done" if report.changed else "unchanged"
+    github.add_summary(
+        f"deploy {report.stack}: {done}",
+        ("step", "status", "detail"),
+        ((step.step, step.status, step.detail) for step in report.steps),
+    )
+
+
+def summarise_failure(stack: str | None, error: CdcctlError) -> None:
+    """Put what failed, why and what mends it into that summary."""
+    rows = (("why", redacted(error.why)), ("fix", error.fix), ("where", error.location or ""))
+    github.add_summary(
+        f"deploy {stack or ''}: {error.code} {redacted(error.what)}",
+        ("", ""),
+        (row for row in rows if row[1]),
+    )
 
 
 def steps_document(steps: list[StepReport]) -> Document:

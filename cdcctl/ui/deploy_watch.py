@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Protocol
@@ -44,9 +45,12 @@ class DeployWatch(Progress, Protocol):
     def paused(self) -> AbstractContextManager[None]:
         """Leave the terminal to a question."""
 
+    def sign_in(self, command: str) -> bool:
+        """Ask to sign in again; tell whether it was done."""
 
-class _Told:
-    """Writes events where they are wanted."""
+
+class _Told(ABC):
+    """Writes events where they are wanted, and asks where somebody is there."""
 
     def __init__(self, events: EventLines | None) -> None:
         super().__init__()
@@ -61,6 +65,23 @@ class _Told:
         """Write what the step did."""
         if self._events is not None:
             self._events.step(step)
+
+    @abstractmethod
+    def paused(self) -> AbstractContextManager[None]:
+        """Leave the terminal to a question."""
+
+    def sign_in(self, command: str) -> bool:
+        """Ask to sign in again; off a terminal nobody does."""
+        if not console.may_ask():
+            return False
+        with self.paused():
+            sys.stderr.write(
+                "AWS does not take these credentials any more; what it has begun goes on.\n"
+                f"Sign in again in another terminal: {command}\n"
+                "Then press Enter here (Ctrl-C detaches): "
+            )
+            sys.stderr.flush()
+            return bool(sys.stdin.readline())
 
 
 class _Undrawn(_Told):

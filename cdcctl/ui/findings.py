@@ -7,12 +7,13 @@ import os
 import re
 import sys
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from cdcctl.operations.validate import ValidateReport
+from cdcctl.ui import github
 from cdcctl.ui.console import has_color
 from glue_job.contract.finding import CODES, Finding
 from glue_job.contract.yaml_source import LINE_BREAK
@@ -146,18 +147,16 @@ def _show_on_github(report: ValidateReport) -> None:
     lines, rest = github_lines(report)
     sys.stdout.writelines(f"{line}\n" for line in lines)
     sys.stdout.writelines(f"{concise_line(finding)}\n" for finding in rest)
-    summary = os.environ.get("GITHUB_STEP_SUMMARY")
-    if summary and report.findings:
-        with Path(summary).open("a", encoding="utf-8") as file:
-            file.writelines(_markdown(report))
+    if report.findings:
+        rows = (
+            (f"{each.severity} {each.code}", f"{each.file}:{each.line}", _told(each))
+            for each in report.findings
+        )
+        github.add_summary(_summary(report), ("", "where", "what"), rows)
 
 
-def _markdown(report: ValidateReport) -> Iterator[str]:
-    yield f"### {_summary(report)}\n\n| | where | what |\n|---|---|---|\n"
-    for each in report.findings:
-        what = _on_one_line(f"{each.message} {each.help}".strip()).replace("|", "\\|")
-        yield f"| {each.severity} {each.code} | {each.file}:{each.line} | {what} |\n"
-    yield "\n"
+def _told(finding: Finding) -> str:
+    return f"{finding.message} {finding.help}".strip()
 
 
 def _annotation(finding: Finding) -> str:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import getpass
 import json
+import os
+import socket
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +18,7 @@ import pytest
 from cdcctl.errors import ExitCode
 from cdcctl.ui.output import schema_of
 from tests.fakeaws.fixture import REGION, FakeAws
+from tests.terminal import on_a_terminal
 
 pytestmark = pytest.mark.aws
 
@@ -193,9 +198,21 @@ def test_the_holder_of_data_is_made_anew_only_with_leave_after_somebody_elses_up
         assert code == ExitCode.FAILED, err
         assert f"the stack {name} is UPDATE_ROLLBACK_FAILED" in err
         assert fix in err
-    mended = {"reason": "UPDATE_ROLLBACK_COMPLETE", "times": 1}
-    fake_aws.cfnfail(**{"status:demo": mended, "status:demo-bootstrap": mended})
-    deploy(cdcctl)
+    # On a terminal the way out is offered: of one stack now, of the other when it is met.
+    code, shown = on_a_terminal(
+        *("--no-color", "deploy", "--skip", "db,topics"),
+        answers=[
+            ("Continue the rollback of demo-bootstrap now?", "y"),
+            ("The old state runs. Deploy again now?", "y"),
+            ("Continue the rollback of demo now?", "y"),
+            ("The old state runs. Deploy again now?", "y"),
+        ],
+    )
+    assert code == 0, shown
+    assert "the stack demo is UPDATE_ROLLBACK_FAILED" in shown
+    assert "nothing had to change" in shown
+    calls = [operation for _, operation in fake_aws.calls(only_cdcctl=True)]
+    assert calls.count("ContinueUpdateRollback") == 2
 
 
 def test_what_a_lambda_meets_is_told_though_its_answer_is_a_200(
@@ -248,12 +265,33 @@ def test_the_first_cause_of_a_rollback_is_told_with_its_line(
     assert "You have reached the broker quota" in err
     assert "templates/pipeline.yaml:" in err
     assert "ROLLBACK_COMPLETE" in err
-    fake_aws.cfnfail()
     before = len(fake_aws.calls())
     code, _, err = cdcctl("plan")
     assert (code, "CFN024" in err) == (ExitCode.FAILED, True), err
     assert ("cloudformation", "DeleteStack") not in fake_aws.calls()[before:]
-    deploy(cdcctl)
+
+    def mended() -> str:
+        fake_aws.cfnfail()
+        expired = {"code": "ExpiredToken", "http": 403, "times": 1, "skip": 1}
+        fake_aws.fault(service="cloudformation", op="DescribeStackEvents", **expired)
+        return "y"
+
+    code, shown = on_a_terminal(
+        *("--no-color", "deploy", "--skip", "db,topics"),
+        answers=[
+            ("Carry this out?", "y"),
+            ("remove what is left of demo, and create it anew?", mended),
+            ("Carry this out?", "y"),
+            ("Then press Enter here", ""),
+        ],
+    )
+    assert code == 0, shown
+    assert "another terminal: aws sso login\r\n" in shown
+    # What was at work as it failed stays on the screen, above the error.
+    frozen, _, rest = shown.partition("error[CFN020]")
+    assert "✖ stack" in frozen
+    assert "demo ROLLBACK_COMPLETE" in frozen
+    assert "✔ stack: done" in rest
 
 
 def test_an_update_that_fails_leaves_what_ran(
@@ -316,15 +354,26 @@ def test_a_plan_changes_nothing_and_says_so_by_its_code(cdcctl: Run, fake_aws: F
     assert "nothing would change" in out
 
 
-def test_somebody_elses_lock_is_respected_until_it_runs_out(cdcctl: Run, fake_aws: FakeAws) -> None:
-    deploy(cdcctl)
+def test_a_lock_is_respected_until_it_runs_out_or_its_process_is_gone(
+    on_one_stack: tuple[Run, FakeAws],
+) -> None:
+    cdcctl, fake_aws = on_one_stack
     s3, bucket = fake_aws.client("s3"), f"demo-assets-{fake_aws.account}"
-    for expires, code in (("2999-01-01T00:00:00+00:00", 1), ("2001-01-01T00:00:00+00:00", 0)):
-        body = json.dumps({"owner": "ann@there", "expires": expires}).encode()
-        s3.put_object(Bucket=bucket, Key="locks/deploy.json", Body=body)
-        seen, _, err = cdcctl(*DEPLOY)
+    here = f"{getpass.getuser()}@{socket.gethostname()}"
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    later, before = "2999-01-01T00:00:00+00:00", "2001-01-01T00:00:00+00:00"
+    for held, code in (
+        ({"owner": "ann@there", "process": gone.pid, "expires": later}, 1),
+        ({"owner": "ann@there", "process": gone.pid, "expires": before}, 0),
+        ({"owner": here, "process": os.getppid(), "expires": later}, 1),
+        ({"owner": here, "expires": later}, 1),
+        ({"owner": here, "process": gone.pid, "expires": later}, 0),
+    ):
+        s3.put_object(Bucket=bucket, Key="locks/deploy.json", Body=json.dumps(held).encode())
+        seen, _, err = cdcctl("deploy", "--yes", "--only", "catalog")
         assert seen == code, err
-        assert ("ann@there deploys this stack" in err) is bool(code)
+        assert (f"{held['owner']} deploys this stack" in err) is bool(code)
 
 
 @pytest.mark.parametrize("name", ["a" * 39, "Demo", "demo_x"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -102,8 +103,12 @@ def test_a_pipeline_is_deployed_fed_changed_and_removed(
 
     config.write_text(config.read_text(encoding="utf-8") + BAYS, encoding="utf-8")
     hold_to_readme("pipeline", printed)
-    again = {each["step"]: each["status"] for each in did("deploy", "--yes")["steps"]}
+    steps = did("deploy", "--yes", "--verify", "e2e")["steps"]
+    again = {each["step"]: each["status"] for each in steps}
     assert again["bootstrap-db"] == again["sync-topics"] == again["start glue"] == "done"
+    assert steps[-1]["step"] == "canary"
+    assert re.fullmatch(r"a row came to the lake in \d+\.\d s", steps[-1]["detail"])
+    assert servers.sql("SELECT min(id) FROM vehicles") == [(1,)]
     servers.sql("INSERT INTO bays VALUES (7, 'north')")
 
     def has_bay() -> bool:

@@ -2,49 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
-import pty
-import struct
 import subprocess
 import sys
-import termios
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-
-
-def on_a_terminal(*arguments: str, lines: int, **environment: str) -> list[str]:
-    """Run cdcctl on a terminal of 80 columns and give the lines of the screen."""
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", lines, 80, 0, 0))
-    cleared = {
-        name: value
-        for name, value in os.environ.items()
-        if name not in ("CI", "GITHUB_ACTIONS", "NO_PAGER", "PAGER", "LINES", "COLUMNS")
-    }
-    running = subprocess.Popen(
-        [sys.executable, "-m", "cdcctl", *arguments],
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        cwd=ROOT,
-        env={**cleared, "TERM": "xterm", **environment},
-    )
-    os.close(theirs)
-    shown = b""
-    try:
-        while chunk := os.read(ours, 65536):
-            shown += chunk
-    except OSError:  # Linux says so when the other end is closed
-        pass
-    finally:
-        os.close(ours)
-    assert running.wait(timeout=30) == 0, shown
-    return shown.decode().splitlines()
-
+from tests.terminal import ROOT, on_a_terminal
 
 # `cat -n` numbers what passes through it.
 PAGER = "cat -n"
@@ -62,7 +26,9 @@ PAGER = "cat -n"
 def test_only_what_is_longer_than_the_screen_is_paged(
     lines: int, environment: dict[str, str], is_paged: bool
 ) -> None:
-    screen = on_a_terminal("rules", lines=lines, **environment)
+    code, shown = on_a_terminal("rules", lines=lines, **environment)
+    assert code == 0, shown
+    screen = shown.splitlines()
     assert len(screen) > 10
     assert (screen[0].split()[0] == "1") == is_paged
     assert any("not_null" in line for line in screen)

@@ -6,18 +6,20 @@ import io
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import jsonschema
 import pytest
 from rich.console import Console
 
-from cdcctl.operations.deploy import Plan
+from cdcctl.errors import CdcctlError
+from cdcctl.operations.deploy import DeployReport, Plan
 from cdcctl.operations.deploy_phases import DeployHeading, phases_of
 from cdcctl.operations.plan_file import STEPS
 from cdcctl.operations.run_control import StepReport
 from cdcctl.operations.stack_clock import SlowResource, StackReading, TimedEvent
 from cdcctl.ui import console
-from cdcctl.ui.deploy import EventLines
+from cdcctl.ui.deploy import EventLines, summarise, summarise_failure
 from cdcctl.ui.deploy_screen import DeployState, drawn
 from cdcctl.ui.deploy_watch import DeployLines, DeployScreen, DeployWatch, open_deploy_watch
 from cdcctl.ui.output import schema_of
@@ -183,6 +185,35 @@ def test_the_screen_gives_way_to_a_question_and_stays_when_the_deploy_fails(
         raise ValueError("refused")
     assert asked == "Carry this out?\n"
     assert "✖ stack 1/5" in terminal.file.getvalue()[before:]
+
+
+def test_github_is_given_a_summary_of_the_steps_and_of_a_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report = DeployReport("demo", "c0de", "c0f1", (StepReport("stack", "done", "5 | 6 changes"),))
+    error = CdcctlError("CFN020", "the stack demo is ROLLBACK_COMPLETE", "a quota", "ask for more")
+    monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
+    summarise(report)
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
+    summarise(report)
+    summarise_failure("demo", error)
+    assert (tmp_path / "summary.md").read_text(encoding="utf-8").splitlines() == [
+        "### deploy demo: done",
+        "",
+        "| step | status | detail |",
+        "|---|---|---|",
+        "| stack | done | 5 \\| 6 changes |",
+        "",
+        "### deploy demo: CFN020 the stack demo is ROLLBACK_COMPLETE",
+        "",
+        "|  |  |",
+        "|---|---|",
+        "| why | a quota |",
+        "| fix | ask for more |",
+        "",
+    ]
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "none" / "summary.md"))
+    summarise(report)
 
 
 @pytest.mark.parametrize(

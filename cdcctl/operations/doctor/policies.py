@@ -146,6 +146,7 @@ DEPLOY = (
     Grant(
         "DeployStack",
         """
+        cloudformation:ContinueUpdateRollback
         cloudformation:CreateChangeSet cloudformation:DeleteChangeSet cloudformation:DeleteStack
         cloudformation:DescribeChangeSet cloudformation:ExecuteChangeSet cloudformation:TagResource
         cloudformation:UntagResource cloudformation:UpdateTerminationProtection
