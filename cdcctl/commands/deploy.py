@@ -10,6 +10,7 @@ import typer
 
 from cdcctl.commands.confirmation import confirm
 from cdcctl.commands.deploy_options import with_deploy_request
+from cdcctl.commands.interruption import killed_as_interrupted
 from cdcctl.commands.options import OutputOption, YesOption
 from cdcctl.commands.way_out import is_taken
 from cdcctl.errors import CdcctlError
@@ -57,6 +58,7 @@ def deploy(
     Ended early, it goes on from there when it is run again; what AWS has begun goes on meanwhile.
     """
     from cdcctl.operations.deploy import DeployReport, Plan, deploy_pipeline, following
+    from cdcctl.operations.deploy_phases import DeployHeading
     from cdcctl.operations.stack_failure import StackFailure
     from cdcctl.ui import deploy as view
     from cdcctl.ui.deploy_watch import open_deploy_watch
@@ -65,8 +67,10 @@ def deploy(
         request = following(request, plan)
     request = replace(request, detach=detach, verify=verify)
     is_stream = output_format is OutputFormat.jsonl
+    place: DeployHeading | None = None
 
     def carry_out() -> DeployReport:
+        nonlocal place
         with open_deploy_watch(view.EventLines() if is_stream else None) as watch:
 
             def agree(proposed: Plan) -> None:
@@ -81,7 +85,10 @@ def deploy(
                         " or cdcctl plan to see it",
                     )
 
-            return deploy_pipeline(request, agree, watch)
+            try:
+                return deploy_pipeline(request, agree, watch)
+            finally:
+                place = watch.heading
 
     def offered() -> DeployReport:
         while True:
@@ -94,9 +101,10 @@ def deploy(
                     raise typer.Exit(error.exit_code) from None
 
     try:
-        report = offered()
+        with killed_as_interrupted():
+            report = offered()
     except KeyboardInterrupt:
-        view.say_detached(f"cdcctl deploy --stack {request.target.stack}   attaches to it")
+        view.say_detached(f"cdcctl deploy --stack {request.target.stack}   attaches to it", place)
         raise
     except CdcctlError as error:
         view.summarise_failure(request.target.stack, error)

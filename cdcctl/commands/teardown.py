@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from cdcctl.commands.interruption import killed_as_interrupted
 from cdcctl.commands.options import DryRunOption, OutputOption
 from cdcctl.commands.stack_options import on_stack
 from cdcctl.errors import CdcctlError, ExitCode
@@ -100,7 +101,7 @@ def teardown(
         tuple(abandon or ()),
     )
     try:
-        with open_progress() as progress:
+        with killed_as_interrupted(), open_progress() as progress:
             report = remove(request, agree, progress, stack_view.say_event)
     except KeyboardInterrupt:
         stack_view.say_detached(f"cdcctl teardown --stack {choice.stack}   does the rest")

@@ -20,7 +20,7 @@ from cdcctl.operations.configuration import LoadedConfig, load_config
 from cdcctl.operations.cost.estimate import Estimate, cost_of, deployed_cost
 from cdcctl.operations.deploy_choice import Verify
 from cdcctl.operations.deploy_lock import locked
-from cdcctl.operations.deploy_phases import DeployHeading, phases_of
+from cdcctl.operations.deploy_phases import BESIDE_THE_STACK, DeployHeading, phases_of
 from cdcctl.operations.durations import load_durations
 from cdcctl.operations.package import Package, package, upload
 from cdcctl.operations.plan_file import (
@@ -93,6 +93,10 @@ class Plan:
     cost: Estimate
     cost_before: Estimate | None
     """None: there is no stack yet."""
+    minutes: tuple[int, int] | None = None
+    """Between how many the stack is likely to take; None where that is seconds."""
+    beside: tuple[str, ...] = ()
+    """The phases that see to what stands beside the stack."""
 
     @property
     def is_empty(self) -> bool:
@@ -162,15 +166,14 @@ def plan_deploy(
     """
     config, target = load_config(request.config), open_target(request.target)
     packed = package(config, request.artifacts, progress)
-    following = infrastructure.Following(request.waiting, progress, seen)
+    durations = load_durations(target.aws.region)[0]
+    following = infrastructure.Following(request.waiting, progress, seen, durations)
     infrastructure.ensure_bootstrap(target, following, request.options)
     upload(packed, target, progress)
     infrastructure.refuse_remains(target)
-    change = infrastructure.prepare(
-        target, packed, request.parameters, request.waiting, request.options
-    )
+    change = infrastructure.prepare(target, packed, request.parameters, following, request.options)
     try:
-        plan = _plan(request, target, packed, change, config)
+        plan = _plan(request, target, packed, change, config, following)
         if out is not None:
             write_plan(_reviewed(request, target, packed, change, plan), out)
     except BaseException:
@@ -259,8 +262,8 @@ def _infra(
     if request.reviewed is not None and _is_carried_out(request.reviewed, target):
         return StepReport("stack", "unchanged", "the plan was carried out before")
     watch.step("the change set")
-    change = _change(request, target, packed)
-    plan = _plan(request, target, packed, change, config)
+    change = _change(request, target, packed, following)
+    plan = _plan(request, target, packed, change, config, following)
     watch.planned(plan)
     try:
         _refuse(plan, request)
@@ -285,12 +288,17 @@ def _infra(
     return StepReport("stack", _word(changed), f"{count} changes" if changed else "")
 
 
-def _change(request: DeployRequest, target: Target, packed: Package) -> infrastructure.InfraChange:
+def _change(
+    request: DeployRequest,
+    target: Target,
+    packed: Package,
+    following: infrastructure.Following,
+) -> infrastructure.InfraChange:
     """Give the change set: the reviewed one, or one made now."""
     held = request.reviewed
     if held is None:
         return infrastructure.prepare(
-            target, packed, request.parameters, request.waiting, request.options
+            target, packed, request.parameters, following, request.options
         )
     found = cfn.find_change_set(target.aws, held.change_set, held.stack_id)
     refuse_changed(held, {"change_set": held.change_set if found is not None else ""})
@@ -460,6 +468,7 @@ def _plan(
     packed: Package,
     change: infrastructure.InfraChange,
     config: LoadedConfig,
+    following: infrastructure.Following,
 ) -> Plan:
     refused = tuple(
         each.logical_id for each in change.replaced if each.logical_id not in request.allow_replace
@@ -475,6 +484,8 @@ def _plan(
         refused,
         _config_changes(target, config),
         *_costs(request, target, packed),
+        infrastructure.likely_minutes(change, packed.template, following.durations),
+        tuple(each for each in phases_of(request.steps) if each in BESIDE_THE_STACK),
     )
 
 

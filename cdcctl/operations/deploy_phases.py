@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 PHASES = ("package", "upload", "stack", "db", "topics", "catalog", "start", "verify")
+BESIDE_THE_STACK = ("db", "topics", "catalog", "start")
 _BY_STEP = {"infra": "stack", "code": "stack"}
 """The steps that an operator chooses by another name."""
 

@@ -44,6 +44,11 @@ _ON_FAILURE = {
 _GONE_FIRST = frozenset(("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED"))
 
 
+def made_by(change_set: cfn.ChangeSet) -> list[str]:
+    """Name what a change set makes, or may make anew."""
+    return [each.logical_id for each in change_set.changes if each.action == "Add" or each.replaces]
+
+
 @dataclass(frozen=True)
 class InfraChange:
     """The change set of the pipeline's stack, and what it means."""
@@ -107,7 +112,7 @@ def ensure_bootstrap(target: Target, following: Following, options: StackOptions
     name = target.names.bootstrap_stack
     state = attached(target, name, following)
     if state is not None and state.status in _GONE_FIRST:
-        remove_remains(target, name, following.waiting)
+        remove_remains(target, name, following)
         state = None
     refuse_unmendable(target, name, state)
     held = state.parameters.get("CreateDmsVpcRole") if state is not None else None
@@ -143,13 +148,13 @@ def prepare(
     target: Target,
     package: Package,
     parameters: Mapping[str, str],
-    waiting: Waiting,
+    following: Following,
     options: StackOptions,
 ) -> InfraChange:
     """Make the change set of the pipeline's stack; a stack whose creation failed goes first."""
     state = cfn.find_stack(target.aws, target.stack)
     if state is not None and state.status in _GONE_FIRST:
-        remove_remains(target, target.stack, waiting)
+        remove_remains(target, target.stack, following)
         state = None
     refuse_unmendable(target, target.stack, state)
     bucket = target.names.assets_bucket
@@ -172,6 +177,14 @@ def prepare(
         **options.of_change_set(is_new=is_new),
     )
     return InfraChange(change_set, is_new)
+
+
+def likely_minutes(
+    change: InfraChange, rendered: Rendered, durations: Durations
+) -> tuple[int, int] | None:
+    """Say between how many minutes a change is likely to take; None where it takes seconds."""
+    clock = StackClock(rendered.document["Resources"], made_by(change.change_set), durations)
+    return clock.reading(datetime.now(UTC)).minutes_left
 
 
 def discard(change: InfraChange, target: Target) -> None:
@@ -212,16 +225,27 @@ def carry_out(
     following: Following,
 ) -> None:
     """Execute a change set and follow it to its end; raise with the first cause of a failure."""
-    before = {event.id for event in cfn.events(target.aws, change_set.stack_id)}
+    before = known_events(target, change_set.stack_id, following.waiting)
     cfn.execute_change_set(target.aws, change_set)
     following.progress.step(f"stack {stack}: {len(change_set.changes)} changes")
-    made = [each.logical_id for each in change_set.changes if each.action == "Add" or each.replaces]
+    made = made_by(change_set)
     clock = StackClock(rendered.document["Resources"], made, following.durations)
     total = len(change_set.changes)
     feed = cfn.EventFeed(target.aws, change_set.stack_id, before)
     final = followed(target, feed, clock, total, following)
     if final.status not in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
         raise failure(target, stack, final, before, rendered)
+
+
+def known_events(target: Target, stack: str, waiting: Waiting) -> set[str]:
+    """Name the events of what a stack has been through already."""
+    found = waiting.until(
+        lambda: cfn.events(target.aws, stack),
+        lambda _: True,
+        what=f"the events of {stack}",
+        again=f"cdcctl deploy --stack {target.stack}",
+    )
+    return {event.id for event in found}
 
 
 def attached(target: Target, stack: str, following: Following) -> cfn.StackState | None:
@@ -243,6 +267,33 @@ def followed(
     following: Following,
 ) -> cfn.StackState:
     """Tell an operation's events to its end, and give the stack as it is then."""
+    final = _told(
+        target,
+        feed,
+        clock,
+        total,
+        following,
+        lambda state: not (state.is_moving or state.status == cfn.REVIEWED),
+    )
+    if final is None:
+        raise CdcctlError(
+            "CFN012",
+            f"the stack {target.stack} is gone",
+            why="somebody deleted it meanwhile",
+            fix=f"cdcctl deploy --stack {target.stack}",
+        )
+    return final
+
+
+def _told(
+    target: Target,
+    feed: cfn.EventFeed,
+    clock: StackClock,
+    total: int | None,
+    following: Following,
+    has_ended: Callable[[cfn.StackState], bool],
+) -> cfn.StackState | None:
+    """Tell events until a stack that has begun has ended, or is gone."""
     progress = following.progress
     done: set[str] = set()
     has_begun = False
@@ -263,19 +314,10 @@ def followed(
 
     final = following.waiting.until(
         look,
-        lambda state: (
-            state is None or (has_begun and not (state.is_moving or state.status == cfn.REVIEWED))
-        ),
+        lambda state: state is None or (has_begun and has_ended(state)),
         what=f"the operation on {target.stack}",
         again=f"cdcctl deploy --stack {target.stack}   attaches to it",
     )
-    if final is None:
-        raise CdcctlError(
-            "CFN012",
-            f"the stack {target.stack} is gone",
-            why="somebody deleted it meanwhile",
-            fix=f"cdcctl deploy --stack {target.stack}",
-        )
     # The last events came after the last look at them; without them the end is known all the same.
     with suppress(AwsError):
         tell()
@@ -294,18 +336,24 @@ def refuse_remains(target: Target) -> None:
         )
 
 
-def remove_remains(target: Target, stack: str, waiting: Waiting) -> None:
+def remove_remains(target: Target, stack: str, following: Following) -> None:
     """Delete a stack whose creation failed: nothing of it can be updated."""
     state = cfn.find_stack(target.aws, stack)
     if state is None:
         return
+    before = known_events(target, state.id, following.waiting)
     cfn.delete_stack(target.aws, state.id)
-    waiting.until(
-        lambda: cfn.find_stack(target.aws, state.id),
-        lambda seen: seen is None or seen.status == "DELETE_FAILED",
-        what=f"the deletion of {stack}",
-        again=f"cdcctl deploy --stack {target.stack}",
+    following.progress.step(f"stack {stack}: what its failed creation has left is removed")
+    feed = cfn.EventFeed(target.aws, state.id, before)
+    left = _told(
+        target,
+        feed,
+        StackClock(),
+        None,
+        following,
+        lambda state: state.status == "DELETE_FAILED",
     )
+    refuse_unmendable(target, stack, left)
 
 
 def _has_dms_role(target: Target) -> bool:

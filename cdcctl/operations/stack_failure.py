@@ -25,6 +25,11 @@ class StackFailure(CdcctlError):
     """What could not be rolled back."""
 
 
+def is_cause(event: cfn.StackEvent) -> bool:
+    """Tell whether a resource has failed by itself, and not because another one did."""
+    return event.status.endswith("_FAILED") and not any(text in event.reason for text in _CANCELLED)
+
+
 def failure(
     target: Target,
     stack: str,
@@ -36,9 +41,7 @@ def failure(
     failed = [
         event
         for event in cfn.events(target.aws, final.id)
-        if event.id not in before
-        and event.status.endswith("_FAILED")
-        and not any(text in event.reason for text in _CANCELLED)
+        if event.id not in before and is_cause(event)
     ]
     first = next(iter(failed), None)
     line = rendered.line_of(first.logical_id) if first is not None and rendered else None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from cdcctl.aws import cloudformation as cfn
 from cdcctl.operations.deploy_phases import DeployHeading
-from cdcctl.operations.infrastructure import Following, followed
+from cdcctl.operations.infrastructure import Following, followed, known_events
 from cdcctl.operations.stack_clock import StackClock
 from cdcctl.operations.stack_failure import failure
 from cdcctl.operations.target import TargetChoice, open_target
@@ -30,7 +30,7 @@ def continue_rollback(
     target = open_target(choice)
     watch.begin(DeployHeading(stack, target.aws.account, target.aws.region, (_PHASE,)))
     watch.phase(_PHASE)
-    before = {event.id for event in cfn.events(target.aws, stack)}
+    before = known_events(target, stack, waiting)
     cfn.continue_rollback(target.aws, stack, skipped)
     watch.step(f"stack {stack}: the rollback goes on")
     feed = cfn.EventFeed(target.aws, stack, before)

@@ -13,6 +13,7 @@ from rich.text import Text
 from cdcctl.aws.cloudformation import StackEvent
 from cdcctl.errors import CdcctlError
 from cdcctl.operations.deploy import DeployReport, Plan
+from cdcctl.operations.deploy_phases import DeployHeading
 from cdcctl.operations.run_control import StepReport
 from cdcctl.operations.stack_clock import TimedEvent
 from cdcctl.redaction import redacted
@@ -37,6 +38,8 @@ def plan_document(plan: Plan) -> Document:
         "config_changes": plan.config_documents,
         "cost": plan.cost.as_document(),
         "cost_before": None if plan.cost_before is None else plan.cost_before.as_document(),
+        "minutes": plan.minutes,
+        "beside": plan.beside,
     }
     return Document("plan/v1", data, plan.changes)
 
@@ -79,6 +82,11 @@ def _draw(plan: Plan, out: Console) -> None:
         out.print(Text(f"  {sign} {each['id']}  {each['type']}{anew}", style=style))
     if len(plan.changes) > len(shown):
         out.print(Text(f"    and {len(plan.changes) - len(shown)} more", style="dim"))
+    if plan.beside:
+        out.print(Text(f"  then    {', '.join(plan.beside)}, each where it is needed"))
+    if plan.minutes is not None:
+        low, high = plan.minutes
+        out.print(Text(f"  time    about {low} to {high} min"))
     for logical_id in plan.refused:
         out.print(
             Text(
@@ -116,9 +124,22 @@ def say_kept(file: Path) -> None:
         sys.stderr.write(f"kept: cdcctl deploy --plan {file}   carries out exactly this\n")
 
 
-def say_detached(again: str) -> None:
-    """Say how to come back to what AWS goes on with."""
-    sys.stderr.write(f"detached: what AWS has begun goes on; {again}\n")
+def say_detached(again: str, heading: DeployHeading | None = None) -> None:
+    """Say how to come back to what AWS goes on with, and where it can be looked at."""
+    sys.stderr.write(f"detached: what AWS has begun goes on\n  {again}\n")
+    if heading is not None:
+        sys.stderr.write(f"  {_console_page(heading)}\n")
+
+
+def _console_page(heading: DeployHeading) -> str:
+    """Give the page of AWS's console that lists the stack."""
+    by_partition = {"cn": "amazonaws.cn", "us-gov": "amazonaws-us-gov.com"}
+    partition = heading.region.rpartition("-")[0].rpartition("-")[0]
+    domain = by_partition.get(partition, "aws.amazon.com")
+    return (
+        f"https://{heading.region}.console.{domain}/cloudformation/home"
+        f"?region={heading.region}#/stacks?filteringText={heading.stack}"
+    )
 
 
 class EventLines:

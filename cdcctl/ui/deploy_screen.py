@@ -13,6 +13,7 @@ from rich.text import Text
 
 from cdcctl.operations.deploy_phases import DeployHeading
 from cdcctl.operations.stack_clock import SlowResource, StackReading, TimedEvent, minutes
+from cdcctl.operations.stack_failure import is_cause
 from cdcctl.ui.console import printable
 
 _AREAS = {
@@ -53,6 +54,8 @@ class DeployState:
     planned: dict[str, str] = field(default_factory=dict)
     """Area by the resources that the stack is to change."""
     done: set[str] = field(default_factory=set)
+    failed: dict[str, TimedEvent] = field(default_factory=dict)
+    is_taken_back: bool = False
     last: str = ""
     began_at: float = field(init=False)
     text_began_at: float = field(init=False)
@@ -68,7 +71,12 @@ class DeployState:
 
     def see(self, event: TimedEvent) -> None:
         """Take a resource's change of state."""
-        if event.status.endswith("_COMPLETE"):
+        self.is_taken_back = self.is_taken_back or "ROLLBACK" in event.status
+        if is_cause(event):
+            self.failed.setdefault(event.logical_id, event)
+        elif event.status == "DELETE_COMPLETE" and self.is_taken_back:
+            self.done.discard(event.logical_id)
+        elif event.status.endswith("_COMPLETE"):
             self.done.add(event.logical_id)
         took = f" ({minutes(event.took_seconds)})" if event.took_seconds else ""
         self.last = f"{local_time(event.at)} {event.logical_id} {event.status}{took}"
@@ -88,8 +96,12 @@ def drawn(state: DeployState, width: int) -> Group:
     """Draw the screen for so many columns; no line is longer."""
     lines = [*_header(state, width), *_phases(state, width)]
     lines += _areas(state, width)
+    lines += [
+        Text(f"{_FAILED} {name}  {event.status}  {_in_brief(event.reason)}", style="red")
+        for name, event in [*state.failed.items()][:_SHOWN]
+    ]
     lines += [_slow(each, width) for each in state.reading.slow[:_SHOWN]]
-    if not state.reading.slow and state.text:
+    if not (state.reading.slow or state.has_failed) and state.text:
         passed = minutes(state.clock() - state.text_began_at)
         lines.append(Text(f"{_WORKING} {printable(state.text)}  {passed}"))
     lines += _footer(state, width)
@@ -135,10 +147,17 @@ def _phase(state: DeployState, phase: str, distance: int) -> Text:
         return Text(f"{_DONE} {phase}", style="green")
     if distance > 0:
         return Text(f"{_TO_COME} {phase}", style="dim")
-    share = f" {state.share}" if phase == "stack" and state.share else ""
+    share = f" {_share(state)}".rstrip() if phase == "stack" else ""
     if state.has_failed:
         return Text(f"{_FAILED} {phase}{share}", style="bold red")
     return Text(f"{_WORKING} {phase}{share}", style="bold")
+
+
+def _share(state: DeployState) -> str:
+    """Spell how much of the stack is done: of what was planned, else as it was told."""
+    if not state.planned:
+        return state.share
+    return f"{len(state.done & state.planned.keys())}/{len(state.planned)}"
 
 
 def _areas(state: DeployState, width: int) -> Iterator[Text]:
@@ -157,6 +176,10 @@ def _areas(state: DeployState, width: int) -> Iterator[Text]:
     yield from (Text("  ").append_text(line) for line in _filled(told, width - 2))
 
 
+def _in_brief(text: str) -> str:
+    return printable(" ".join(text.split()))
+
+
 def _slow(each: SlowResource, width: int) -> Text:
     room = max(width - _BESIDE_NAME, 10)
     name = each.name if len(each.name) <= room else f"{each.name[: room - 1]}…"
@@ -170,7 +193,8 @@ def _slow(each: SlowResource, width: int) -> Text:
 
 def _footer(state: DeployState, width: int) -> Iterator[Text]:
     last = f"last: {state.last}" if state.last else ""
-    yield from (Text(line, style="dim") for line in _apart(last, _DETACHES, width))
+    lines = (last,) if state.has_failed else _apart(last, _DETACHES, width)
+    yield from (Text(line, style="dim") for line in lines if line)
 
 
 def _apart(left: str, right: str, width: int) -> tuple[str, ...]:

@@ -24,6 +24,8 @@ from cdcctl.ui.progress import LineProgress, Progress, SilentProgress
 class DeployWatch(Progress, Protocol):
     """Is told how a deploy goes on."""
 
+    heading: DeployHeading | None
+
     def begin(self, heading: DeployHeading) -> None:
         """Take where the deploy works, and its phases."""
 
@@ -55,6 +57,11 @@ class _Told(ABC):
     def __init__(self, events: EventLines | None) -> None:
         super().__init__()
         self._events = events
+        self.heading: DeployHeading | None = None
+
+    def begin(self, heading: DeployHeading) -> None:
+        """Keep where it works, and its phases."""
+        self.heading = heading
 
     def resource(self, event: TimedEvent) -> None:
         """Write the change of state."""
@@ -87,9 +94,6 @@ class _Told(ABC):
 class _Undrawn(_Told):
     """Says nothing but warnings."""
 
-    def begin(self, heading: DeployHeading) -> None:
-        """Say nothing."""
-
     def phase(self, name: str) -> None:
         """Say nothing."""
 
@@ -112,12 +116,7 @@ class SilentDeploy(_Undrawn, SilentProgress):
 class DeployLines(_Undrawn, LineProgress):
     """One line a step and a change of state, each step with its phase."""
 
-    _phases: tuple[str, ...] = ()
     _phase = ""
-
-    def begin(self, heading: DeployHeading) -> None:
-        """Keep the phases."""
-        self._phases = heading.phases
 
     def phase(self, name: str) -> None:
         """Keep the phase for the next step."""
@@ -125,7 +124,8 @@ class DeployLines(_Undrawn, LineProgress):
 
     def step(self, text: str) -> None:
         """Print the step and its phase."""
-        super().step(f"{text}  {place_of(self._phases, self._phase)}".rstrip())
+        phases = self.heading.phases if self.heading is not None else ()
+        super().step(f"{text}  {place_of(phases, self._phase)}".rstrip())
 
     def resource(self, event: TimedEvent) -> None:
         """Print the change of state, or write it as an event."""
@@ -155,6 +155,7 @@ class DeployScreen(_Told):
 
     def begin(self, heading: DeployHeading) -> None:
         """Show where it works."""
+        super().begin(heading)
         self.state.heading = heading
 
     def phase(self, name: str) -> None:
@@ -165,6 +166,10 @@ class DeployScreen(_Told):
         """Count what is to be done, part by part."""
         self.state.verb = "create" if plan.is_new else "update"
         self.state.planned = {each["id"]: area_of(each["type"]) for each in plan.changes}
+        # What the remains of a failed creation, or the assets bucket, have told is not of the plan.
+        self.state.done.clear()
+        self.state.failed.clear()
+        self.state.is_taken_back = False
 
     def step(self, text: str) -> None:
         """Show what it is about now."""

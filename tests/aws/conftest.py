@@ -88,7 +88,7 @@ def breaking_config(tmp_path: Path) -> str:
     return str(file)
 
 
-def interrupted(words: Sequence[str], line: str) -> str:
+def interrupted(words: Sequence[str], line: str, by: signal.Signals = signal.SIGINT) -> str:
     """Run a command, press Ctrl-C once it has said a line that begins so, and give the rest."""
     process = subprocess.Popen(
         [sys.executable, "-m", "cdcctl", *words],
@@ -100,7 +100,7 @@ def interrupted(words: Sequence[str], line: str) -> str:
     for said in process.stderr:
         if said.startswith(line):
             break
-    process.send_signal(signal.SIGINT)
+    process.send_signal(by)
     rest = process.stderr.read()
     assert process.wait(30) == ExitCode.INTERRUPTED, rest
     return rest

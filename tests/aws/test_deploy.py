@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -149,8 +150,12 @@ def test_ended_early_it_says_how_to_come_back_and_the_next_run_goes_on(
     cdcctl: Run, fake_aws: FakeAws, tmp_path: Path
 ) -> None:
     fake_aws.speed(0.5)
-    said = interrupted(("deploy", "--yes", *NO_SERVERS), "stack demo:")
-    assert "cdcctl deploy --stack demo   attaches to it" in said
+    words = ("deploy", "--yes", *NO_SERVERS)
+    page = "https://eu-central-1.console.aws.amazon.com/cloudformation/home?region=eu-central-1"
+    for by, line in ((signal.SIGINT, "stack demo:"), (signal.SIGTERM, "stack demo is")):
+        said = interrupted(words, line, by)
+        assert "cdcctl deploy --stack demo   attaches to it" in said
+        assert page in said
     fake_aws.speed(0)
     assert statuses(deployed(cdcctl))["verify"] == "unchanged"
 

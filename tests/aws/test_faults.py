@@ -272,7 +272,7 @@ def test_the_first_cause_of_a_rollback_is_told_with_its_line(
 
     def mended() -> str:
         fake_aws.cfnfail()
-        expired = {"code": "ExpiredToken", "http": 403, "times": 1, "skip": 1}
+        expired = {"code": "ExpiredToken", "http": 403, "times": 1}
         fake_aws.fault(service="cloudformation", op="DescribeStackEvents", **expired)
         return "y"
 
@@ -281,8 +281,8 @@ def test_the_first_cause_of_a_rollback_is_told_with_its_line(
         answers=[
             ("Carry this out?", "y"),
             ("remove what is left of demo, and create it anew?", mended),
-            ("Carry this out?", "y"),
             ("Then press Enter here", ""),
+            ("Carry this out?", "y"),
         ],
     )
     assert code == 0, shown

@@ -19,7 +19,13 @@ from cdcctl.operations.plan_file import STEPS
 from cdcctl.operations.run_control import StepReport
 from cdcctl.operations.stack_clock import SlowResource, StackReading, TimedEvent
 from cdcctl.ui import console
-from cdcctl.ui.deploy import EventLines, summarise, summarise_failure
+from cdcctl.ui.deploy import (
+    EventLines,
+    say_detached,
+    show_plan_data,
+    summarise,
+    summarise_failure,
+)
 from cdcctl.ui.deploy_screen import DeployState, drawn
 from cdcctl.ui.deploy_watch import DeployLines, DeployScreen, DeployWatch, open_deploy_watch
 from cdcctl.ui.output import schema_of
@@ -46,7 +52,11 @@ CHANGES = tuple(
         ("Waiter", "Custom::Waiter"),
     )
 )
-PLAN = Plan("demo", "123456789012", "us-east-1", True, "c0de", "c0f1", CHANGES, (), ())
+PLAN = Plan(
+    *("demo", "123456789012", "us-east-1", True, "c0de", "c0f1", CHANGES, (), ()),
+    minutes=(25, 47),
+    beside=("db", "start"),
+)
 
 
 class Clock:
@@ -118,6 +128,29 @@ def test_after_the_stack_the_screen_tells_the_step(screen: DeployScreen) -> None
     assert "✖ start" in seen_on(screen.state)[1]
 
 
+def test_what_failed_is_told_and_what_is_taken_back_is_not_done(screen: DeployScreen) -> None:
+    screen.state = DeployState(Clock())
+    at_work(screen)
+    long = "You have reached the broker quota of this account in this region,\nand more words"
+    brokers = replace(MADE, logical_id="MskCluster", status="CREATE_FAILED", reason=long)
+    for event in (
+        replace(MADE, logical_id="VpcRole"),
+        brokers,
+        replace(MADE, logical_id="demo", status="ROLLBACK_IN_PROGRESS"),
+        replace(MADE, status="DELETE_COMPLETE"),
+        replace(MADE, logical_id="demo", status="ROLLBACK_COMPLETE"),
+    ):
+        screen.resource(event)
+    screen.note(StackReading(()))
+    screen.freeze(has_failed=True)
+    assert seen_on(screen.state)[1:] == [
+        "✔ package  ✔ upload  ✖ stack 1/5  · db  · topics  · catalog  · start  · verify",
+        "  iam ✔ 1/1  database 0/1  kafka 0/1  dms 0/1  other 0/1",
+        "✖ MskCluster  CREATE_FAILED  You have reached the broker quota of this account …",
+        f"last: {AT.astimezone():%H:%M:%S} demo ROLLBACK_COMPLETE (10:12)",
+    ]
+
+
 @pytest.mark.parametrize("width", [40, 60, 80, 200])
 def test_no_line_is_longer_than_the_terminal(screen: DeployScreen, width: int) -> None:
     screen.begin(replace(HEADING, stack="a-stack-with-the-longest-name-there-is"))
@@ -185,6 +218,40 @@ def test_the_screen_gives_way_to_a_question_and_stays_when_the_deploy_fails(
         raise ValueError("refused")
     assert asked == "Carry this out?\n"
     assert "✖ stack 1/5" in terminal.file.getvalue()[before:]
+
+
+def test_a_plan_tells_the_time_and_what_stands_beside_the_stack(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    show_plan_data(PLAN)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-2:] == [
+        "  then    db, start, each where it is needed",
+        "  time    about 25 to 47 min",
+    ]
+    show_plan_data(replace(PLAN, minutes=None, beside=()))
+    assert capsys.readouterr().out.splitlines() == lines[:-2]
+
+
+@pytest.mark.parametrize(
+    ("region", "address"),
+    [
+        ("eu-central-1", "https://eu-central-1.console.aws.amazon.com/cloudformation/home?region="),
+        ("cn-north-1", "https://cn-north-1.console.amazonaws.cn/cloudformation/home?region="),
+        ("us-gov-west-1", "https://us-gov-west-1.console.amazonaws-us-gov.com/cloudformation/"),
+    ],
+)
+def test_who_leaves_is_told_the_way_back_and_the_page_of_the_console(
+    region: str, address: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    say_detached("cdcctl deploy --stack demo   attaches to it", replace(HEADING, region=region))
+    said = capsys.readouterr().err.splitlines()
+    assert said[:2] == [
+        "detached: what AWS has begun goes on",
+        "  cdcctl deploy --stack demo   attaches to it",
+    ]
+    assert said[2].startswith(f"  {address}")
+    assert said[2].endswith(f"region={region}#/stacks?filteringText=demo")
 
 
 def test_github_is_given_a_summary_of_the_steps_and_of_a_failure(
