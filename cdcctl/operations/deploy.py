@@ -196,7 +196,18 @@ def deploy_pipeline(request: DeployRequest, confirm: Confirm, watch: DeployWatch
     request = replace(request, sign_in=lambda: _signed_in(aws, watch))
     watch.begin(DeployHeading(target.stack, aws.account, aws.region, phases_of(request.steps)))
     following = _following(request, target, watch)
-    infrastructure.attached(target, target.stack, following)
+    done: list[StepReport] = []
+
+    def finish(step: StepReport) -> None:
+        done.append(step)
+        watch.finished(step)
+
+    watch.phase("preflight")
+    state = infrastructure.attached(target, target.stack, following)
+    if "infra" in request.steps and infrastructure.is_to_be_created(state):
+        from cdcctl.operations.preflight import preflight
+
+        finish(preflight(target, watch))
     watch.phase("package")
     packed = package(config, request.artifacts, watch)
     if request.reviewed is not None:
@@ -205,13 +216,6 @@ def deploy_pipeline(request: DeployRequest, confirm: Confirm, watch: DeployWatch
             # The stack has moved by the plan itself; what comes after it is gone on with.
             made_for = {name: made_for[name] for name in made_for if name not in _OF_THE_STACK}
         refuse_changed(request.reviewed, made_for)
-    done: list[StepReport] = []
-
-    def finish(step: StepReport) -> None:
-        done.append(step)
-        watch.finished(step)
-
-    watch.phase("upload")
     changed = infrastructure.ensure_bootstrap(target, following, request.options)
     finish(StepReport("assets bucket", _word(changed), target.names.assets_bucket))
     sent = upload(packed, target, watch)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-PHASES = ("package", "upload", "stack", "db", "topics", "catalog", "start", "verify")
+PHASES = ("preflight", "package", "stack", "db", "topics", "catalog", "start", "verify")
 BESIDE_THE_STACK = ("db", "topics", "catalog", "start")
 _BY_STEP = {"infra": "stack", "code": "stack"}
 """The steps that an operator chooses by another name."""
@@ -23,7 +23,9 @@ class DeployHeading:
 
 def phases_of(steps: Collection[str]) -> tuple[str, ...]:
     """Give the phases that the chosen steps need."""
-    needed = {"package", "upload", "verify", *(_BY_STEP.get(step, step) for step in steps)}
+    needed = {"package", "verify", *(_BY_STEP.get(step, step) for step in steps)}
+    if "infra" in steps:
+        needed.add("preflight")
     if "code" in steps:
         # A job that runs takes new code only when it is started anew.
         needed.add("start")

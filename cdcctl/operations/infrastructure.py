@@ -118,7 +118,7 @@ def ensure_bootstrap(target: Target, following: Following, options: StackOptions
     held = state.parameters.get("CreateDmsVpcRole") if state is not None else None
     rendered = render_bootstrap()
     following.progress.step("the assets bucket")
-    is_new = state is None or state.status == cfn.REVIEWED
+    is_new = is_to_be_created(state)
     change_set = cfn.create_change_set(
         target.aws,
         name,
@@ -158,7 +158,7 @@ def prepare(
         state = None
     refuse_unmendable(target, target.stack, state)
     bucket = target.names.assets_bucket
-    is_new = state is None or state.status == cfn.REVIEWED
+    is_new = is_to_be_created(state)
     change_set = cfn.create_change_set(
         target.aws,
         target.stack,
@@ -322,6 +322,11 @@ def _told(
     with suppress(AwsError):
         tell()
     return final
+
+
+def is_to_be_created(state: cfn.StackState | None) -> bool:
+    """Tell whether there is no stack yet, or only a place for one."""
+    return state is None or state.status == cfn.REVIEWED
 
 
 def refuse_remains(target: Target) -> None:

@@ -139,7 +139,8 @@ def _phases(state: DeployState, width: int) -> Iterator[Text]:
     phases = state.heading.phases
     at = phases.index(state.phase) if state.phase in phases else -1
     told = [_phase(state, phase, number - at) for number, phase in enumerate(phases)]
-    yield from _filled(told, width)
+    lines = [*_filled(told, width)]
+    yield from lines if len(lines) == 1 else _filled(told, width, " ")
 
 
 def _phase(state: DeployState, phase: str, distance: int) -> Text:
@@ -204,12 +205,12 @@ def _apart(left: str, right: str, width: int) -> tuple[str, ...]:
     return left, f"{right:>{width}}"
 
 
-def _filled(parts: Sequence[Text], width: int) -> Iterator[Text]:
+def _filled(parts: Sequence[Text], width: int, between: str = "  ") -> Iterator[Text]:
     """Put as many parts on a line as fit."""
     line = Text()
     for part in parts:
-        if line and len(line) + 2 + len(part) > width:
+        if line and len(line) + len(between) + len(part) > width:
             yield line
             line = Text()
-        line = Text("  ").join((line, part)) if line else part
+        line = Text(between).join((line, part)) if line else part
     yield line

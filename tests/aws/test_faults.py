@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import json
 import os
+import re
 import socket
 import subprocess
 import time
@@ -335,9 +336,14 @@ def test_a_breaking_change_is_refused_before_anything(
 
 
 def test_without_consent_nothing_is_made(cdcctl: Run, fake_aws: FakeAws) -> None:
+    left = f"demo-delta-{fake_aws.account}"
+    place = {"LocationConstraint": REGION}
+    fake_aws.client("s3").create_bucket(Bucket=left, CreateBucketConfiguration=place)
     code, _, err = cdcctl("deploy")
     assert code == ExitCode.CONFIRM
     assert "CFN032" in err
+    assert f"warning: leftover buckets: left by an earlier stack: {left}" in err
+    assert re.search(r"preflight: unchanged \(\d+ of \d+ checks passed\)", err)
     code, _, err = cdcctl("status")
     assert code == ExitCode.NOT_FOUND
     assert "CFN001" in err

@@ -103,7 +103,7 @@ def test_the_screen_tells_phase_time_left_and_what_all_waits_for(screen: DeployS
     clock.now = 761.0
     assert seen_on(screen.state) == [
         "demo · us-east-1 · 1234…9012 · create       12:41 / ~17–28 min left  [3/8 stack]",
-        "✔ package  ✔ upload  ▸ stack 1/5  · db  · topics  · catalog  · start  · verify",
+        "✔ preflight ✔ package ▸ stack 1/5 · db · topics · catalog · start · verify",
         "  iam 0/1  database ✔ 1/1  kafka 0/1  dms 0/1  other 0/1",
         "▸ MskCluster           CREATE_IN_PROGRESS   9:58  usually 30:33  ◄ critical path",
         "▸ ReplicationInstance  CREATE_IN_PROGRESS   9:40  usually 12:58",
@@ -121,7 +121,7 @@ def test_after_the_stack_the_screen_tells_the_step(screen: DeployScreen) -> None
     clock.now = 75.0
     assert seen_on(screen.state)[:3] == [
         "demo · us-east-1 · 1234…9012 · create                          1:15  [7/8 start]",
-        "✔ package  ✔ upload  ✔ stack  ✔ db  ✔ topics  ✔ catalog  ▸ start  · verify",
+        "✔ preflight  ✔ package  ✔ stack  ✔ db  ✔ topics  ✔ catalog  ▸ start  · verify",
         "▸ testing the source endpoint  1:15",
     ]
     screen.freeze(has_failed=True)
@@ -144,7 +144,7 @@ def test_what_failed_is_told_and_what_is_taken_back_is_not_done(screen: DeploySc
     screen.note(StackReading(()))
     screen.freeze(has_failed=True)
     assert seen_on(screen.state)[1:] == [
-        "✔ package  ✔ upload  ✖ stack 1/5  · db  · topics  · catalog  · start  · verify",
+        "✔ preflight ✔ package ✖ stack 1/5 · db · topics · catalog · start · verify",
         "  iam ✔ 1/1  database 0/1  kafka 0/1  dms 0/1  other 0/1",
         "✖ MskCluster  CREATE_FAILED  You have reached the broker quota of this account …",
         f"last: {AT.astimezone():%H:%M:%S} demo ROLLBACK_COMPLETE (10:12)",
@@ -286,9 +286,9 @@ def test_github_is_given_a_summary_of_the_steps_and_of_a_failure(
 @pytest.mark.parametrize(
     ("steps", "phases"),
     [
-        (("infra",), ("package", "upload", "stack", "verify")),
-        (("code",), ("package", "upload", "stack", "start", "verify")),
-        (("db", "start"), ("package", "upload", "db", "start", "verify")),
+        (("infra",), ("preflight", "package", "stack", "verify")),
+        (("code",), ("package", "stack", "start", "verify")),
+        (("db", "start"), ("package", "db", "start", "verify")),
     ],
 )
 def test_the_phases_are_those_of_the_chosen_steps(
