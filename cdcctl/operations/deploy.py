@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from cdcctl.aws import cloudformation as cfn
 from cdcctl.aws import dms, s3
-from cdcctl.aws.errors import AwsError
 from cdcctl.compile.changes import ChangeClass, ConfigChange, config_changes
 from cdcctl.compile.template import settings_by_api
 from cdcctl.errors import CdcctlError, ExitCode
@@ -31,13 +30,13 @@ from cdcctl.operations.plan_file import (
     write_plan,
 )
 from cdcctl.operations.run_control import StepReport
+from cdcctl.operations.sign_in import signed_in
 from cdcctl.operations.source_database import bootstrap_db
 from cdcctl.operations.target import Target, TargetChoice, open_target
 from cdcctl.operations.topic_sync import sync_topics
 from cdcctl.operations.waiting import Waiting
 
 if TYPE_CHECKING:
-    from cdcctl.aws.session import Aws
     from cdcctl.ui.deploy_watch import DeployWatch
     from cdcctl.ui.progress import Progress
 
@@ -193,7 +192,7 @@ def deploy_pipeline(request: DeployRequest, confirm: Confirm, watch: DeployWatch
         require_fleet(config.pipeline)
     target = open_target(request.target)
     aws = target.aws
-    request = replace(request, sign_in=lambda: _signed_in(aws, watch))
+    request = replace(request, sign_in=lambda: signed_in(aws, watch))
     watch.begin(DeployHeading(target.stack, aws.account, aws.region, phases_of(request.steps)))
     following = _following(request, target, watch)
     done: list[StepReport] = []
@@ -230,19 +229,6 @@ def deploy_pipeline(request: DeployRequest, confirm: Confirm, watch: DeployWatch
         for step in _beside_the_stack(request, target, packed, config, watch):
             finish(step())
     return DeployReport(target.stack, packed.code_hash, packed.config_hash, tuple(done))
-
-
-def _signed_in(aws: Aws, watch: DeployWatch) -> bool:
-    """Ask until there are credentials that AWS takes, or nobody answers."""
-    while watch.sign_in(aws.sign_in_command):
-        try:
-            aws.renew()
-        except AwsError as error:
-            if not error.is_signed_out:
-                raise
-        else:
-            return True
-    return False
 
 
 def _following(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cdcctl.aws import cloudformation as cfn
 from cdcctl.operations.deploy_phases import DeployHeading
 from cdcctl.operations.infrastructure import Following, followed, known_events
+from cdcctl.operations.sign_in import signed_in
 from cdcctl.operations.stack_clock import StackClock
 from cdcctl.operations.stack_failure import failure
 from cdcctl.operations.target import TargetChoice, open_target
@@ -28,6 +30,7 @@ def continue_rollback(
 ) -> None:
     """Have a stack's rollback go on to its end; what is skipped stays as it is."""
     target = open_target(choice)
+    waiting = replace(waiting, sign_in=lambda: signed_in(target.aws, watch))
     watch.begin(DeployHeading(stack, target.aws.account, target.aws.region, (_PHASE,)))
     watch.phase(_PHASE)
     before = known_events(target, stack, waiting)

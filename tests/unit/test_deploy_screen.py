@@ -167,6 +167,7 @@ def test_off_a_terminal_each_step_names_its_phase(capsys: pytest.CaptureFixture[
         assert isinstance(watch, DeployLines)
         at_work(watch)
         watch.finished(StepReport("stack", "done", "5 changes"))
+        assert not watch.sign_in("aws sso login")
     assert capsys.readouterr().err.splitlines() == [
         "stack demo: 5 changes  [3/8 stack]",
         "12:41:03 DbInstance CREATE_COMPLETE",

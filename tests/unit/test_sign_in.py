@@ -9,6 +9,7 @@ import pytest
 from cdcctl.aws.errors import AwsError
 from cdcctl.aws.session import Aws
 from cdcctl.errors import CdcctlError, ExitCode
+from cdcctl.operations.sign_in import signed_in
 from cdcctl.operations.waiting import Waiting
 from tests.unit.faulty_aws import ACCOUNT, environment, faulty_aws
 
@@ -68,6 +69,36 @@ def test_a_session_is_renewed_for_its_own_account_only(monkeypatch: pytest.Monke
         with pytest.raises(CdcctlError, match=f"belong to account {ACCOUNT}") as caught:
             aws.renew()
     assert (caught.value.code, caught.value.exit_code) == ("AWS009", ExitCode.CREDENTIALS)
+
+
+class Person:
+    """Presses Enter so often, and leaves then."""
+
+    def __init__(self, patience: int) -> None:
+        """Take how often."""
+        self.left = patience
+
+    def sign_in(self, command: str) -> bool:
+        """Press Enter, or not."""
+        self.left -= 1
+        return self.left >= 0
+
+
+@pytest.mark.parametrize(("patience", "refusals", "ends"), [(2, 1, True), (2, 2, False)])
+def test_it_is_asked_until_aws_takes_the_credentials(
+    patience: int, refusals: int, ends: bool
+) -> None:
+    refused = [SIGNED_OUT] * refusals
+
+    class Session:
+        sign_in_command = "aws sso login"
+
+        def renew(self) -> None:
+            if refused:
+                raise refused.pop()
+
+    found = signed_in(Session(), Person(patience))  # type: ignore[arg-type]  # what is asked of them
+    assert found is ends
 
 
 def test_the_command_names_the_profile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
