@@ -96,7 +96,7 @@ def faulty(server: FaultyAws, descriptions: Loader, monkeypatch: pytest.MonkeyPa
 def fault(
     request: pytest.FixtureRequest, faulty: FaultyAws, monkeypatch: pytest.MonkeyPatch
 ) -> str:
-    monkeypatch.setattr(session, "Config", hurried(0.1 if request.param == "silent" else 60.0))
+    monkeypatch.setattr(session, "Config", hurried(0.3 if request.param == "silent" else 60.0))
     faulty.fails(**FAULTS[request.param][0])
     return str(request.param)
 
