@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -173,6 +174,20 @@ def test_off_a_terminal_each_step_names_its_phase(capsys: pytest.CaptureFixture[
         "12:41:03 DbInstance CREATE_COMPLETE",
         "stack: done (5 changes)",
     ]
+
+
+def test_off_a_terminal_a_step_that_waits_for_one_answer_gives_a_sign_of_life(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cdcctl.ui.progress.HEARTBEAT_SECONDS", 0.01)
+    said = ""
+    with open_deploy_watch(None) as watch:
+        watch.step("testing the source endpoint")
+        ends_at = time.monotonic() + 10
+        while said.count("testing the source endpoint: at work\n") < 2:
+            assert time.monotonic() < ends_at, said
+            time.sleep(0.01)
+            said += capsys.readouterr().err
 
 
 def test_events_carry_what_was_taken_and_what_is_usual(
