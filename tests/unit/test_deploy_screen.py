@@ -144,6 +144,7 @@ def test_what_failed_is_told_and_what_is_taken_back_is_not_done(screen: DeploySc
         screen.resource(event)
     screen.note(StackReading(()))
     screen.freeze(has_failed=True)
+    assert "1234…9012 · rollback  " in seen_on(screen.state)[0]
     assert seen_on(screen.state)[1:] == [
         "✔ preflight ✔ package ✖ stack 1/5 · db · topics · catalog · start · verify",
         "  iam ✔ 1/1  database 0/1  kafka 0/1  dms 0/1  other 0/1",
