@@ -82,10 +82,7 @@ def empty_bucket(aws: Aws, bucket: str, seen: Callable[[int], None] = lambda _: 
         ]
         for start in range(0, len(found), DELETED_AT_ONCE):
             part = found[start : start + DELETED_AT_ONCE]
-            answer = aws.call(
-                "s3", "delete_objects", Bucket=bucket, Delete={"Objects": part, "Quiet": True}
-            )
-            _refuse_failed(bucket, answer.get("Errors") or [])
+            delete(aws, bucket, part)
             gone += len(part)
             seen(gone)
         if not found:
@@ -99,6 +96,14 @@ def empty_bucket(aws: Aws, bucket: str, seen: Callable[[int], None] = lambda _: 
             UploadId=upload["UploadId"],
         )
     return gone
+
+
+def delete(aws: Aws, bucket: str, objects: list[dict[str, str]]) -> None:
+    """Delete up to a thousand objects, or versions of them; raise when one of them stays."""
+    answer = aws.call(
+        "s3", "delete_objects", Bucket=bucket, Delete={"Objects": objects, "Quiet": True}
+    )
+    _refuse_failed(bucket, answer.get("Errors") or [])
 
 
 def _refuse_failed(bucket: str, errors: list[dict[str, Any]]) -> None:

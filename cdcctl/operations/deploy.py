@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from cdcctl.aws import cloudformation as cfn
 from cdcctl.aws import dms, s3
+from cdcctl.aws.errors import AwsError
 from cdcctl.compile.changes import ChangeClass, ConfigChange, config_changes
 from cdcctl.compile.template import settings_by_api
 from cdcctl.errors import CdcctlError, ExitCode
@@ -21,6 +22,7 @@ from cdcctl.operations.deploy_choice import Verify
 from cdcctl.operations.deploy_lock import locked
 from cdcctl.operations.deploy_phases import BESIDE_THE_STACK, DeployHeading, phases_of
 from cdcctl.operations.durations import load_durations
+from cdcctl.operations.old_code import prune_code
 from cdcctl.operations.package import Package, package, upload
 from cdcctl.operations.plan_file import (
     STEPS,
@@ -390,12 +392,24 @@ def _beside_the_stack(
         yield lambda: run_control.start_glue(target, waiting, watch, _run_arguments(packed, target))
     watch.phase("verify")
     yield lambda: _verified(target, steps)
+    removed = _tidied(target, packed, watch) if "code" in steps else 0
+    if removed:
+        yield lambda: StepReport("old code", "done", f"{removed} packages removed")
     if request.verify is Verify.e2e:
         from cdcctl.operations.canary import fly_canary
         from cdcctl.operations.lakes import lake_of_stack
 
         lake = lake_of_stack(target, config.pipeline)
         yield lambda: fly_canary(target, config.pipeline, lake, waiting, watch)
+
+
+def _tidied(target: Target, packed: Package, watch: DeployWatch) -> int:
+    """Remove old packages; what has been deployed runs, whether or not that succeeds."""
+    try:
+        return prune_code(target, packed.code_hash)
+    except AwsError as error:
+        watch.warn(f"old packages stay in {target.names.assets_bucket}: {error.why}")
+        return 0
 
 
 def _endpoint(

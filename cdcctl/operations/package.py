@@ -17,6 +17,8 @@ from cdcctl.operations.target import Target
 if TYPE_CHECKING:
     from cdcctl.ui.progress import Progress
 
+CODE, MANIFEST = "code/", "manifest.json"
+"""Below which folder each package has one of its own, and what in it stands for all of it."""
 _UPLOADS_AT_ONCE = 8
 
 
@@ -45,11 +47,11 @@ class Package:
 
     def objects(self) -> dict[str, bytes]:
         """Give every object by its key; the manifest comes last, so that it stands for all."""
-        code = {f"code/{self.code_hash}/{file.name}": file.body for file in self.bundle.files}
+        code = {f"{CODE}{self.code_hash}/{file.name}": file.body for file in self.bundle.files}
         manifest = self.bundle.manifest
         return {
             **code,
-            f"code/{self.code_hash}/{manifest.name}": manifest.body,
+            f"{CODE}{self.code_hash}/{manifest.name}": manifest.body,
             f"config/{self.config_hash}/tables.yaml": self.config_body,
             self.template_key: self.template.body.encode(),
         }
@@ -66,10 +68,10 @@ def upload(package: Package, target: Target, progress: Progress) -> int:
     """Upload what the assets bucket lacks; give how many objects were sent."""
     bucket = target.names.assets_bucket
     objects = package.objects()
-    manifest = f"code/{package.code_hash}/manifest.json"
+    manifest = f"{CODE}{package.code_hash}/{MANIFEST}"
     waiting = dict(objects)
     if s3.exists(target.aws, bucket, manifest):
-        waiting = {key: body for key, body in waiting.items() if not key.startswith("code/")}
+        waiting = {key: body for key, body in waiting.items() if not key.startswith(CODE)}
     progress.step(f"uploading to {bucket}")
     first = {key: body for key, body in waiting.items() if key != manifest}
     with ThreadPoolExecutor(max_workers=_UPLOADS_AT_ONCE) as pool:

@@ -115,7 +115,8 @@ def _header(state: DeployState, width: int) -> Iterator[Text]:
     if heading is None:
         return
     account = f"{heading.account[:4]}…{heading.account[-4:]}"
-    left = " · ".join((heading.stack, heading.region, account, state.verb))
+    verb = "rollback" if state.is_taken_back else state.verb
+    left = " · ".join((heading.stack, heading.region, account, verb))
     passed = minutes(state.clock() - state.began_at)
     right = f"{passed}{_left(state.reading)}  {place_of(heading.phases, state.phase)}"
     yield from (Text(line, style="bold") for line in _apart(left, right, width))

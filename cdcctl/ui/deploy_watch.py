@@ -18,7 +18,7 @@ from cdcctl.operations.stack_clock import StackReading, TimedEvent
 from cdcctl.ui import console
 from cdcctl.ui.deploy import EventLines, say_event
 from cdcctl.ui.deploy_screen import DeployState, area_of, drawn, place_of
-from cdcctl.ui.progress import LineProgress, Progress, SilentProgress
+from cdcctl.ui.progress import LineProgress, Progress, SilentProgress, beating
 
 
 class DeployWatch(Progress, Protocol):
@@ -127,6 +127,13 @@ class DeployLines(_Undrawn, LineProgress):
         phases = self.heading.phases if self.heading is not None else ()
         super().step(f"{text}  {place_of(phases, self._phase)}".rstrip())
 
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Give no sign of life between a question and its answer."""
+        text, self._text = self._text, ""
+        yield
+        self._text = text
+
     def resource(self, event: TimedEvent) -> None:
         """Print the change of state, or write it as an event."""
         super().resource(event)
@@ -227,10 +234,11 @@ def open_deploy_watch(events: EventLines | None) -> Iterator[DeployWatch]:
         return
     if not console.is_animated():
         lines = DeployLines(events)
-        try:
-            yield lines
-        finally:
-            lines.close()
+        with beating(lines):
+            try:
+                yield lines
+            finally:
+                lines.close()
         return
     screen = DeployScreen(console.stderr(), events)
     screen.open()

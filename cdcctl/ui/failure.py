@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -14,6 +15,9 @@ from cdcctl.ui.console import has_color, printable
 if TYPE_CHECKING:
     from cdcctl.errors import CdcctlError
 
+_INDENT = 8
+"""Columns before a line that goes on after `why:  `."""
+
 
 def show(error: CdcctlError, *, machine: bool = False) -> None:
     """Write one error to stderr; what others said in it may quote a secret."""
@@ -22,7 +26,8 @@ def show(error: CdcctlError, *, machine: bool = False) -> None:
     if machine:
         sys.stderr.write(json.dumps(error.as_document(), ensure_ascii=False) + "\n")
     else:
-        sys.stderr.write(text(error, color=has_color(sys.stderr)))
+        width = shutil.get_terminal_size().columns if sys.stderr.isatty() else None
+        sys.stderr.write(text(error, color=has_color(sys.stderr), width=width))
         if os.environ.get("GITHUB_ACTIONS") == "true":
             sys.stderr.write(f"::error title={error.code}::{_github(error)}\n")
     sys.stderr.flush()
@@ -34,17 +39,32 @@ def _github(error: CdcctlError) -> str:
     return said.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
-def text(error: CdcctlError, *, color: bool = False) -> str:
-    """Give the lines of one error: what, why, fix, log."""
+def text(error: CdcctlError, *, color: bool = False, width: int | None = None) -> str:
+    """Give the lines of one error: what, why, fix, log.
+
+    For a terminal the reason is wrapped at its words; a command stays whole, to be copied, and
+    what is said of it comes below it.
+    """
     head = f"error[{error.code}]:"
     what = printable(error.what)
     lines = [f"\x1b[1;31m{head}\x1b[0m {what}" if color else f"{head} {what}"]
     if error.location:
         lines.append(f"  --> {error.location}")
     log = str(error.log) if error.log is not None else ""
-    for label, value in (("why", printable(error.why)), ("fix", error.fix), ("log", log)):
+    why, fix = printable(error.why), error.fix
+    if width is not None:
+        room = max(width - _INDENT, 20)
+        why = "\n".join(_wrapped(line, room) for line in why.splitlines())
+        fix = fix if len(fix) <= room else "\n".join(filter(None, fix.split("   ")))
+    for label, value in (("why", why), ("fix", fix), ("log", log)):
         if value:
             first, *others = value.splitlines()
             lines.append(f"  {label}:  {first}")
-            lines += [f"        {line}" for line in others]
+            lines += [f"{'':{_INDENT}}{line}" for line in others]
     return "\n".join(lines) + "\n"
+
+
+def _wrapped(line: str, width: int) -> str:
+    import textwrap
+
+    return textwrap.fill(line, width, break_long_words=False, break_on_hyphens=False)

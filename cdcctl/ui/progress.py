@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -52,6 +53,7 @@ class LineProgress:
     def __init__(self) -> None:
         self._text = ""
         self._note = ""
+        self._share = ""
         self._said_at = time.monotonic()
         self._folds = os.environ.get("GITHUB_ACTIONS") == "true"
         """GitHub folds what stands between two of its commands."""
@@ -59,7 +61,7 @@ class LineProgress:
     def step(self, text: str) -> None:
         """Print the step."""
         self.close()
-        self._text, self._note = text, ""
+        self._text, self._note, self._share = text, "", ""
         self._say(f"::group::{text}" if self._folds else text)
 
     def close(self) -> None:
@@ -70,8 +72,13 @@ class LineProgress:
 
     def advance(self, done: int, total: int | None = None) -> None:
         """Print how far the step is, at most once a minute."""
-        if time.monotonic() - self._said_at >= HEARTBEAT_SECONDS:
-            self._say(f"{self._text}: {_share(done, total)}{self._note}")
+        self._share = _share(done, total)
+        self.beat()
+
+    def beat(self) -> None:
+        """Print how far the step is when nothing was said for a minute."""
+        if self._text and time.monotonic() - self._said_at >= HEARTBEAT_SECONDS:
+            self._say(f"{self._text}: {self._share or 'at work'}{self._note}")
 
     def note(self, reading: StackReading) -> None:
         """Keep it for the next sign of life."""
@@ -81,6 +88,24 @@ class LineProgress:
         self._said_at = time.monotonic()
         sys.stderr.write(text + "\n")
         sys.stderr.flush()
+
+
+@contextmanager
+def beating(lines: LineProgress) -> Iterator[None]:
+    """Have a sign of life given also while a step waits for one answer of AWS."""
+    has_ended = threading.Event()
+
+    def beat() -> None:
+        while not has_ended.wait(min(HEARTBEAT_SECONDS, 1.0)):
+            lines.beat()
+
+    beats = threading.Thread(target=beat, name="heartbeat", daemon=True)
+    beats.start()
+    try:
+        yield
+    finally:
+        has_ended.set()
+        beats.join()
 
 
 class LiveProgress:

@@ -352,7 +352,11 @@ def test_without_consent_nothing_is_made(cdcctl: Run, fake_aws: FakeAws) -> None
 def test_a_plan_changes_nothing_and_says_so_by_its_code(cdcctl: Run, fake_aws: FakeAws) -> None:
     code, out, err = cdcctl("plan", "--detailed-exitcode", "-o", "json")
     assert code == ExitCode.CHANGES, err
-    assert len(json.loads(out)["data"]["changes"]) > 50
+    document = json.loads(out)
+    jsonschema.validate(document, schema_of("plan/v1"))
+    assert len(document["data"]["changes"]) > 50
+    assert document["data"]["minutes"][0] > 15
+    assert document["data"]["beside"] == ["db", "topics", "catalog", "start"]
     assert cdcctl("status")[0] == ExitCode.NOT_FOUND
     deploy(cdcctl)
     code, out, err = cdcctl("plan", "--detailed-exitcode")

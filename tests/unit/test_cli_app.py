@@ -154,6 +154,24 @@ def test_an_error_says_what_why_and_what_to_do() -> None:
     )
 
 
+def test_on_a_terminal_a_reason_is_wrapped_and_a_command_stays_whole() -> None:
+    error = CdcctlError(
+        "CFN020",
+        "the stack demo is ROLLBACK_COMPLETE",
+        why="MskCluster (AWS::MSK::Cluster): You have reached the broker quota of this account",
+        fix="cdcctl deploy --stack demo   removes the remains   and creates the stack anew",
+    )
+    assert failure.text(error, width=80).splitlines() == [
+        "error[CFN020]: the stack demo is ROLLBACK_COMPLETE",
+        "  why:  MskCluster (AWS::MSK::Cluster): You have reached the broker quota of",
+        "        this account",
+        "  fix:  cdcctl deploy --stack demo",
+        "        removes the remains",
+        "        and creates the stack anew",
+    ]
+    assert len(failure.text(error, width=200).splitlines()) == 3
+
+
 def test_an_unexpected_error_keeps_its_traceback_in_a_file(
     state: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 from rich.console import Console
 
 from cdcctl.errors import CdcctlError
-from cdcctl.operations.cost.estimate import estimate
+from cdcctl.operations.cost.estimate import Estimate
 from cdcctl.operations.deploy import DeployReport, Plan
 from cdcctl.operations.deploy_phases import DeployHeading, phases_of
 from cdcctl.operations.plan_file import STEPS
@@ -55,7 +56,7 @@ CHANGES = tuple(
 )
 PLAN = Plan(
     *("demo", "123456789012", "us-east-1", True, "c0de", "c0f1", CHANGES, (), ()),
-    cost=estimate(()),
+    cost=Estimate({"brokers": 73.0}, (), "us-east-1", "2026-11-28"),
     cost_before=None,
     minutes=(25, 47),
     beside=("db", "start"),
@@ -146,6 +147,7 @@ def test_what_failed_is_told_and_what_is_taken_back_is_not_done(screen: DeploySc
         screen.resource(event)
     screen.note(StackReading(()))
     screen.freeze(has_failed=True)
+    assert "1234…9012 · rollback  " in seen_on(screen.state)[0]
     assert seen_on(screen.state)[1:] == [
         "✔ preflight ✔ package ✖ stack 1/5 · db · topics · catalog · start · verify",
         "  iam ✔ 1/1  database 0/1  kafka 0/1  dms 0/1  other 0/1",
@@ -176,6 +178,20 @@ def test_off_a_terminal_each_step_names_its_phase(capsys: pytest.CaptureFixture[
         "12:41:03 DbInstance CREATE_COMPLETE",
         "stack: done (5 changes)",
     ]
+
+
+def test_off_a_terminal_a_step_that_waits_for_one_answer_gives_a_sign_of_life(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cdcctl.ui.progress.HEARTBEAT_SECONDS", 0.01)
+    said = ""
+    with open_deploy_watch(None) as watch:
+        watch.step("testing the source endpoint")
+        ends_at = time.monotonic() + 10
+        while said.count("testing the source endpoint: at work\n") < 2:
+            assert time.monotonic() < ends_at, said
+            time.sleep(0.01)
+            said += capsys.readouterr().err
 
 
 def test_events_carry_what_was_taken_and_what_is_usual(
@@ -229,13 +245,10 @@ def test_a_plan_tells_the_time_and_what_stands_beside_the_stack(
 ) -> None:
     show_plan_data(PLAN)
     lines = capsys.readouterr().out.splitlines()
+    told = ["  then    db, start, each where it is needed", "  time    about 25 to 47 min"]
+    assert [line for line in lines if line in told] == told
     show_plan_data(replace(PLAN, minutes=None, beside=()))
-    others = capsys.readouterr().out.splitlines()
-    assert [line for line in lines if line not in others] == [
-        "  then    db, start, each where it is needed",
-        "  time    about 25 to 47 min",
-    ]
-    assert [line for line in others if line not in lines] == []
+    assert capsys.readouterr().out.splitlines() == [line for line in lines if line not in told]
 
 
 @pytest.mark.parametrize(

@@ -8,15 +8,19 @@ import sys
 from collections.abc import Callable
 
 import pytest
+from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bars
 
 from cdcctl.compile.changes import ChangeClass, ConfigChange
-from cdcctl.operations.cost.estimate import Item, estimate
+from cdcctl.operations.cost.estimate import Estimate
 from cdcctl.operations.deploy import DeployReport, Plan
 from cdcctl.operations.inventory import BucketContent, Database, Inventory, LakeRows
 from cdcctl.operations.leftovers import Leftover
 from cdcctl.operations.run_control import StepReport
+from cdcctl.operations.stack_clock import SlowResource, StackReading
 from cdcctl.operations.teardown import Stays, TeardownReport
 from cdcctl.ui import console, deploy, teardown
+from cdcctl.ui.progress import LiveProgress
 
 STACK = "fleet-of-the-western-depots-production"
 """As long as a name may be."""
@@ -34,6 +38,8 @@ def change(action: str, name: str, kind: str, replacement: str = "False") -> dic
     }
 
 
+COST = Estimate({"brokers": 730.0, "keys": 1.0}, ("kafka.m7g.large",), "us-east-1", "2026-11-28")
+DATABASE = f"{STACK}-dbinstance-c7e9a0313c8d0"
 PLAN = Plan(
     STACK,
     ACCOUNT,
@@ -56,12 +62,12 @@ PLAN = Plan(
         ),
         ConfigChange(ChangeClass.breaking, "vehicles: year is integer and would be long"),
     ),
-    estimate([Item("database", "db.t4g.medium", 730), Item("DMS", "dms.c6i.large", 730)]),
-    None,
+    COST,
+    COST,
+    (25, 47),
+    ("db", "topics", "catalog", "start"),
 )
 IN_PLAN = (
-    "about $ 47 a month",
-    "not counted: dms.c6i.large",
     f"{STACK} ap-southeast-2 account {ACCOUNT} config 8dde5c code 199daa",
     "config restart: rules, transforms or settings of vehicle_telemetry, deliveries, alerts differ",
     "config breaking: vehicles: year is integer and would be long",
@@ -70,6 +76,8 @@ IN_PLAN = (
     "~ ZReplicationTask AWS::DMS::ReplicationTask may be made anew",
     "− ZQuarantineBucket AWS::S3::Bucket",
     "and 25 more",
+    "then db, topics, catalog, start, each where it is needed",
+    "time about 25 to 47 min",
     "MskCluster would be made anew and lose what it holds: --allow-replace MskCluster",
 )
 DEPLOY = DeployReport(
@@ -88,7 +96,7 @@ IN_DEPLOY = (
     f"start glue: done run {RUN}",
     f"next: cdcctl status --stack {STACK}",
 )
-SNAPSHOT = Leftover("snapshot", f"{STACK}-dbinstance-c7e9a0313c8d0-final-20261122")
+SNAPSHOT = Leftover("snapshot", f"{DATABASE}-final-20261122")
 INVENTORY = Inventory(
     STACK,
     ACCOUNT,
@@ -100,29 +108,24 @@ INVENTORY = Inventory(
         BucketContent(f"{STACK}-access-logs-{ACCOUNT}", 12, 3456),
     ),
     (f"/aws/lambda/{STACK}-athena-table-creator",),
-    (Database(f"{STACK}-dbinstance-c7e9a0313c8d0", 50),),
+    (Database(DATABASE, 20),),
     (LakeRows("vehicle_telemetry", 1_204_331, None),),
     (SNAPSHOT, Leftover("layer", f"{STACK}-psycopg2", "17")),
-    PLAN.cost,
+    COST,
 )
 IN_INVENTORY = (
     f"{STACK} ap-southeast-2 account {ACCOUNT}",
     f"stack {STACK}-bootstrap",
     f"bucket {STACK}-delta-{ACCOUNT}: 1,204,331 versions, 88,123,456,789 bytes, stays",
     f"bucket {STACK}-access-logs-{ACCOUNT}: 12 versions, 3,456 bytes, goes",
-    f"database {STACK}-dbinstance-c7e9a0313c8d0: 50 GB, goes, without a snapshot",
+    f"database {DATABASE}: 20 GB, goes, a last snapshot stays",
     "lake vehicle_telemetry: 1,204,331 versions, ? refused rows",
     f"log group /aws/lambda/{STACK}-athena-table-creator",
     f"beside it snapshot {SNAPSHOT.name}, stays",
     f"beside it layer {STACK}-psycopg2 version 17, goes",
-    "frees about $ 47 a month, ~$ 1.56/day",
-    "bills on about $ 2,029 a month at most, with their key",
     "nothing was removed (--dry-run)",
 )
-KEPT = Stays(
-    (f"{STACK}-delta-{ACCOUNT}", str(SNAPSHOT)),
-    estimate([Item("lake", "S3 storage GB", 88_123), Item("keys", "key", 2)]),
-)
+KEPT = Stays((f"{STACK}-delta-{ACCOUNT}", f"a last snapshot of {DATABASE}", str(SNAPSHOT)), COST)
 TEARDOWN = TeardownReport(
     INVENTORY,
     (StepReport("stop glue", "done", f"run {RUN} ended after its batches"),),
@@ -131,7 +134,8 @@ TEARDOWN = TeardownReport(
 )
 IN_TEARDOWN = (
     f"stop glue: done (run {RUN} ended after its batches)",
-    f"bills on about $ 2,029 a month at most, with their key {STACK}-delta-{ACCOUNT}",
+    f"{STACK}-delta-{ACCOUNT}",
+    f"a last snapshot of {DATABASE}",
     f"snapshot {SNAPSHOT.name}",
     f"left: log group /aws/lambda/{STACK}-athena-table-creator",
 )
@@ -184,3 +188,28 @@ def test_no_line_is_too_wide_and_nothing_is_cut(
     plain = re.sub(r"\x1b\[[0-9;]*m", "", drawn)
     assert max(map(len, plain.splitlines())) <= width
     assert [each for each in essential if squeezed(each) not in squeezed(plain)] == []
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_what_a_deploy_waits_for_is_shown_whole(
+    width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    screen = Terminal()
+    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.setenv("COLUMNS", str(width))
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=20),
+        TimeElapsedColumn(),
+    )
+    bars = Bars(*columns, console=console.stderr())
+    live = LiveProgress(bars)
+    told = (f"stack {STACK}: 67 changes", "ReplicationInstance 12:40, usually 12:58")
+    live.step(told[0])
+    slow = SlowResource("ReplicationInstance", "CREATE_IN_PROGRESS", 760.0, 778.0)
+    live.note(StackReading((slow,)))
+    bars.console.print(bars.get_renderable())
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", screen.getvalue())
+    assert max(map(len, plain.splitlines())) <= width
+    assert all(line in plain for line in told)
