@@ -31,6 +31,7 @@ TABLES = ("vehicles", "drivers", "vehicle_telemetry", "deliveries", "alerts")
 BAYS = """
   - name: bays
     primary_key: id
+    history: {deletion_vectors: always}
     schema:
       - {name: id, type: integer, nullable: false}
       - {name: label, type: string}
@@ -48,6 +49,15 @@ def eventually(look: Callable[[], bool], what: str, seconds: float = 240) -> Non
     while not look():
         assert time.monotonic() < ends_at, what
         time.sleep(2)
+
+
+def newest_commit(fake_aws: FakeAws, table: str) -> bytes:
+    """Read what the last commit to a table's history did."""
+    s3, bucket = fake_aws.client("s3"), f"demo-delta-{fake_aws.account}"
+    found = s3.list_objects_v2(Bucket=bucket, Prefix=f"{table}/_delta_log/")["Contents"]
+    newest = max(each["Key"] for each in found if each["Key"].endswith(".json"))
+    body: bytes = s3.get_object(Bucket=bucket, Key=newest)["Body"].read()
+    return body
 
 
 def test_a_pipeline_is_deployed_fed_changed_and_removed(
@@ -126,6 +136,8 @@ def test_a_pipeline_is_deployed_fed_changed_and_removed(
     assert [each["status"] for each in did(*closing)["steps"]] == ["done", "done"]
     (bay,) = did("history", "show", "bays", "7")["versions"]
     assert not bay["is_current"]
+    # The row that ended was marked in its file; what reads it here knows that.
+    assert b'"deletionVector":{' in newest_commit(fake_aws, "bays")
 
     hold_to_readme("stop", printed)
     # The servers have a capture of their own, which goes on.
