@@ -167,6 +167,7 @@ def keys(feed: Feed) -> list[int]:
     return [row["id"] for row in feed.lake().history()]
 
 
+@pytest.mark.slow
 def test_a_checkpoint_that_is_gone_loses_and_doubles_nothing(feed: Feed) -> None:
     feed.send(*inserts(1, 2, 3))
     assert feed.run() is None
