@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
 from tests.benchmarks.cost import Cost, measure
 from tests.benchmarks.workload import TABLE, Bench, Mix
@@ -14,26 +16,52 @@ pytestmark = pytest.mark.spark
 
 MOST_JOBS = 25
 MOST_FILES = 4
+MANY_RULES = 50
 MIX = Mix(400, updates=0.5, deletes=0.1)
 LEDGER = f"delta/_changes/{TABLE}"
 HISTORY = f"delta/{TABLE}"
 
 
-def bench(spark: SparkSession, folder: Path, rules: int) -> Bench:
-    return Bench(spark, folder / "lake", live=1_000, closed=3_000, rules=rules, metrics=False)
+@dataclass(frozen=True)
+class Costs:
+    """What batches cost: the same one under no rule and many, one with a late event, one again."""
+
+    by_rules: Mapping[int, Cost]
+    late: Cost
+    again: Cost
 
 
-def cost_of(made: Bench, mix: Mix, folder: Path) -> Cost:
-    rows = made.messages(mix, folder)
-    return measure(made.spark, made.lake, lambda: made.take(rows))
+@pytest.fixture(scope="module")
+def costs(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Costs:
+    few, many = (Filled.under(rules, spark, tmp_path_factory) for rules in (0, MANY_RULES))
+    of_few, of_many = few.cost(few.messages(MIX)), many.cost(rows := many.messages(MIX))
+    late = few.messages(Mix(MIX.rows, MIX.updates, MIX.deletes, late=1))
+    return Costs({0: of_few, MANY_RULES: of_many}, few.cost(late), many.cost(rows))
 
 
-def test_jobs_and_files_do_not_grow_with_the_rules(spark: SparkSession, tmp_path: Path) -> None:
-    jobs = {}
-    for rules in (0, 50):
-        folder = tmp_path / str(rules)
-        cost = cost_of(bench(spark, folder, rules), MIX, folder)
-        jobs[rules] = cost.jobs
+@dataclass(frozen=True)
+class Filled:
+    """A lake with a history."""
+
+    made: Bench
+    folder: Path
+
+    @classmethod
+    def under(cls, rules: int, spark: SparkSession, factory: pytest.TempPathFactory) -> Filled:
+        folder = factory.mktemp("counts")
+        made = Bench(spark, folder / "lake", live=1_000, closed=3_000, rules=rules, metrics=False)
+        return cls(made, folder)
+
+    def messages(self, mix: Mix) -> DataFrame:
+        return self.made.messages(mix, self.folder)
+
+    def cost(self, rows: DataFrame) -> Cost:
+        return measure(self.made.spark, self.made.lake, lambda: self.made.take(rows))
+
+
+def test_jobs_and_files_do_not_grow_with_the_rules(costs: Costs) -> None:
+    jobs = {rules: cost.jobs for rules, cost in costs.by_rules.items()}
+    for cost in costs.by_rules.values():
         assert all(cost.files_added(table) <= MOST_FILES for table in cost.added)
         assert cost.closed_files_removed(HISTORY) == 0
         assert cost.rows_added(LEDGER) == MIX.rows
@@ -42,21 +70,13 @@ def test_jobs_and_files_do_not_grow_with_the_rules(spark: SparkSession, tmp_path
     assert jobs[0] <= MOST_JOBS, jobs
 
 
-def test_an_empty_batch_and_one_without_changes_write_no_history(
-    spark: SparkSession, tmp_path: Path
-) -> None:
-    made = bench(spark, tmp_path, 8)
-    rows = made.messages(MIX, tmp_path)
-    made.take(rows)
-    again = measure(spark, made.lake, lambda: made.take(rows))
-    assert again.added.keys() <= {"delta/_batches", LEDGER, "delta/dq_metrics"}
-    assert not again.removed
+def test_an_empty_batch_and_one_without_changes_write_no_history(costs: Costs) -> None:
+    assert costs.again.added.keys() <= {"delta/_batches", LEDGER, "delta/dq_metrics"}
+    assert not costs.again.removed
 
 
-def test_a_late_event_rewrites_little(spark: SparkSession, tmp_path: Path) -> None:
-    made = bench(spark, tmp_path, 0)
-    cost = cost_of(made, Mix(MIX.rows, MIX.updates, MIX.deletes, late=1), tmp_path)
-    assert all(cost.files_added(table) <= 2 * MOST_FILES for table in cost.added)
+def test_a_late_event_rewrites_little(costs: Costs) -> None:
+    assert all(costs.late.files_added(table) <= 2 * MOST_FILES for table in costs.late.added)
 
 
 def test_the_counter_counts(spark: SparkSession, tmp_path: Path) -> None:
