@@ -118,9 +118,10 @@ UNKNOWN = {"InvalidAction", "UnknownOperationException", "NotImplemented", "Inte
 def test_the_fake_knows_every_call_that_cdcctl_makes(fake_aws: FakeAws) -> None:
     calls = sorted(calls_of_cdcctl())
     assert ("sts", "get_caller_identity") in calls
+    clients = {service: fake_aws.client(service) for service in {service for service, _ in calls}}
     refused = []
     for service, operation in calls:
-        client = fake_aws.client(service)
+        client = clients[service]
         model = client.meta.service_model.operation_model(
             client.meta.method_to_api_mapping[operation]
         )
