@@ -10,25 +10,23 @@ from xdist.scheduler import LoadFileScheduling
 if TYPE_CHECKING:
     from xdist.remote import Producer
 
-ONE_SESSION = "tests/spark"
-"""The folder whose files share a Spark session: one process takes them all."""
+ONE_SESSION = "one Spark session"
+SHARED = ("tests/spark/", "tests/benchmarks/", "tests/local/test_stream.py")
+"""Where tests share a session, whose first batches take longest: one process takes them all."""
 LONGEST = (
     "tests/aws/test_whole_pipeline.py",
     ONE_SESSION,
     "tests/spark/test_kills.py",
     "tests/spark/test_scenarios.py",
     "tests/spark/test_streams.py",
-    "tests/local/test_stream.py",
 )
-"""In this order; files named here run by themselves, the rest comes as it is collected."""
+"""In this order; files named here run the job in processes of its own. The rest comes after."""
 
 
 def unit_of(nodeid: str) -> str:
-    """Name what a test is handed out with: its file, or the folder of one session."""
+    """Name what a test is handed out with: its file, or all that share a session."""
     file = nodeid.partition("::")[0]
-    if file.startswith(f"{ONE_SESSION}/") and file not in LONGEST:
-        return ONE_SESSION
-    return file
+    return ONE_SESSION if file.startswith(SHARED) and file not in LONGEST else file
 
 
 def rank(nodeid: str) -> int:
@@ -38,7 +36,7 @@ def rank(nodeid: str) -> int:
 
 
 class LongestFirst(LoadFileScheduling):
-    """Hands out files in the order of the collection, the folder of one session as one."""
+    """Hands out files in the order of the collection, those that share a session as one."""
 
     def _split_scope(self, nodeid: str) -> str:
         return unit_of(nodeid)

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.schedule import LONGEST, ONE_SESSION, rank, unit_of
+from tests.schedule import LONGEST, ONE_SESSION, SHARED, rank, unit_of
 
 ROOT = Path(__file__).parents[2]
 
 
 def test_what_is_named_is_there() -> None:
-    assert [name for name in LONGEST if not (ROOT / name).exists()] == []
+    files = {*LONGEST, *SHARED} - {ONE_SESSION}
+    assert [name for name in files if not (ROOT / name).exists()] == []
 
 
 def test_one_process_takes_all_that_share_a_session() -> None:
     assert unit_of("tests/spark/test_repair.py::test_a[x::y]") == ONE_SESSION
+    assert unit_of("tests/local/test_stream.py::test_a") == ONE_SESSION
     assert unit_of("tests/spark/test_kills.py::test_a") == "tests/spark/test_kills.py"
     assert unit_of("tests/local/test_fleet.py::test_a") == "tests/local/test_fleet.py"
 
