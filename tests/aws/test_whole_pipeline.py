@@ -48,7 +48,7 @@ def eventually(look: Callable[[], bool], what: str, seconds: float = 240) -> Non
     ends_at = time.monotonic() + seconds
     while not look():
         assert time.monotonic() < ends_at, what
-        time.sleep(2)
+        time.sleep(3)
 
 
 def newest_commit(fake_aws: FakeAws, table: str) -> bytes:
