@@ -29,6 +29,8 @@ class StackState:
     parameters: Mapping[str, str]
     is_protected: bool
     changed_at: datetime
+    drift: str = ""
+    """What the last look for changes by hand has found; empty where nobody has looked."""
 
     @property
     def is_moving(self) -> bool:
@@ -91,7 +93,12 @@ def find_stack(aws: Aws, name: str) -> StackState | None:
         {each["ParameterKey"]: each["ParameterValue"] for each in found.get("Parameters", ())},
         bool(found.get("EnableTerminationProtection")),
         found.get("LastUpdatedTime") or found["CreationTime"],
+        {"IN_SYNC": "none", "DRIFTED": "found"}.get(_drift_status(found), ""),
     )
+
+
+def _drift_status(stack: Mapping[str, Any]) -> str:
+    return str(stack.get("DriftInformation", {}).get("StackDriftStatus", ""))
 
 
 def stack_outputs(aws: Aws, name: str) -> Mapping[str, str]:

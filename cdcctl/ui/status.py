@@ -8,7 +8,7 @@ from rich.text import Text
 
 from cdcctl.operations.status.lake import TableLake
 from cdcctl.operations.status.parts import Lag, TableCapture
-from cdcctl.operations.status.report import Part, StatusReport, as_data
+from cdcctl.operations.status.report import GIVEN_UP, Part, StatusReport, as_data
 from cdcctl.ui import console, tables
 from cdcctl.ui.cost import a_day
 from cdcctl.ui.output import Document
@@ -17,6 +17,9 @@ from cdcctl.ui.tables import Heading
 
 _UNITS = ((1024**4, "TB"), (1024**3, "GB"), (1024**2, "MB"), (1024, "kB"))
 _THOUSANDS = ((10**9, "G"), (10**6, "M"), (10**4, "k"))
+_NAME_WIDTH = 24
+_ROOMY_WIDTH = 100
+"""From here on trends and values stand in the table too."""
 
 
 def status_document(report: StatusReport) -> Document:
@@ -45,7 +48,8 @@ def _head(report: StatusReport) -> Text:
     changed = tables.ago(report.stack.changed_at, report.at)
     bill = report.cost
     cost = a_day(bill.seen) if bill.seen is not None else f"cost n/a ({bill.absent})"
-    line = f"{report.stack_name}  {report.region}  {report.stack.status} {changed}  {cost}"
+    drift = f"  drift {report.stack.drift}" if report.stack.drift else ""
+    line = f"{report.stack_name}  {report.region}  {report.stack.status} {changed}{drift}  {cost}"
     return Text(line, style="bold")
 
 
@@ -97,23 +101,28 @@ def _dms_text(seen: Any, report: StatusReport) -> str:
         )
         if value is not None
     )
-    return f"{seen.status}{since.removesuffix(' ago')}{latency}"
+    errors = "" if seen.errors is None else f"  errors {seen.errors}"
+    return f"{seen.status}{since.removesuffix(' ago')}{latency}{errors}"
 
 
 def _glue_text(seen: Any, report: StatusReport) -> str:
     since = "" if seen.started_at is None else f"  {tables.ago(seen.started_at, report.at)}"
-    return f"{seen.state} {seen.run_id[:12]}{since}  {seen.workers}"
+    told = [each.batch_seconds for each in (report.lags.seen or {}).values()]
+    slowest = max((each for each in told if each is not None), default=None)
+    batch = "" if slowest is None else f"  batch p95 {slowest:.1f} s"
+    return f"{seen.state} {seen.run_id[:12]}{since}  {seen.workers}{batch}"
 
 
 def _tables(report: StatusReport) -> Any:
+    kept = min(max(map(len, report.tables), default=0), _NAME_WIDTH)
     headings = (
-        Heading("TABLE", is_wide=True),
+        Heading("TABLE", is_wide=True, kept_width=kept),
         Heading("LOADED", "right"),
         Heading("I/U/D", "right"),
         Heading("LAG", "right"),
         Heading("FRESH", "right"),
         Heading("ROWS", "right"),
-        Heading("QUAR. 1h/24h"),
+        Heading("QUAR. 1h/24h", is_wide=True),
         Heading("DQ", is_wide=True),
     )
     captured = report.replication.seen.tables if report.replication.seen else {}
@@ -132,6 +141,7 @@ def _row(
     told: TableLake,
     report: StatusReport,
 ) -> tuple[str | Text, ...]:
+    is_roomy = console.stdout().width >= _ROOMY_WIDTH
     changes = (
         "–"
         if captured is None
@@ -144,24 +154,36 @@ def _row(
     trend = tables.sparkline(told.trend, low=0) if any(told.trend) else ""
     return (
         name,
-        "–" if captured is None else _count(captured.loaded),
+        "–" if captured is None else _loaded(captured),
         changes,
         "–" if lag is None or lag.messages is None else _count(lag.messages),
         fresh.removesuffix(" ago"),
         "–" if told.rows is None else _count(told.rows),
-        f"{refused} {trend}".rstrip(),
-        _quality(told),
+        f"{refused} {trend}".rstrip() if is_roomy else refused,
+        _quality(told, is_roomy),
     )
 
 
-def _quality(told: TableLake) -> Text:
+def _loaded(captured: TableCapture) -> str:
+    """Mark a load that has ended, in whichever way."""
+    if captured.state == "Table completed":
+        return f"✔ {_count(captured.loaded)}"
+    return f"{'✖ ' if captured.state in GIVEN_UP else ''}{_count(captured.loaded)}"
+
+
+def _quality(told: TableLake, is_roomy: bool) -> Text:
+    """Tell the worst check; where it is narrow, how many have failed."""
     if told.newest_batch_at is None:
         return Text("–")
     if not told.breached:
         return Text("✔", style="green")
+    if not is_roomy:
+        return Text(f"✖ {len(told.breached)}", style="red")
     worst = told.breached[0]
     column = f" {worst.column}" if worst.column else ""
-    return Text(f"✖ {worst.metric}{column}", style="red")
+    value = "?" if worst.value is None else f"{worst.value:.4g}"
+    limit = "" if worst.threshold is None else f" < {worst.threshold:g}"
+    return Text(f"✖ {worst.metric}{column} {value}{limit}", style="red")
 
 
 def _bytes(value: float) -> str:

@@ -26,6 +26,8 @@ class Heading:
     is_wide: bool = False
     """Gives way to the other columns and breaks its text over lines."""
     style: str = ""
+    kept_width: int = 0
+    """What a wide column does not give up."""
 
 
 def table(headings: Sequence[Heading], rows: Iterable[Sequence[Cell]]) -> Table:
@@ -37,7 +39,7 @@ def table(headings: Sequence[Heading], rows: Iterable[Sequence[Cell]]) -> Table:
             justify=heading.align,
             overflow="fold",
             no_wrap=not heading.is_wide,
-            min_width=len(heading.title),
+            min_width=max(len(heading.title), heading.kept_width),
             style=heading.style,
         )
     for row in rows:

@@ -78,6 +78,7 @@ def test_status_tells_the_lag_and_exits_so(
             MetricData=[
                 {"MetricName": "lag_messages", "Dimensions": of, "Value": 37},
                 {"MetricName": "lag_seconds", "Dimensions": of, "Value": seconds},
+                {"MetricName": "batch_seconds", "Dimensions": of, "Value": 6.1},
             ],
         )
 
@@ -88,6 +89,7 @@ def test_status_tells_the_lag_and_exits_so(
     seen = document["data"]
     assert (code, seen["problems"]) == (0, []), err
     assert seen["tables"]["vehicles"]["lag_messages"] == 37
+    assert seen["tables"]["vehicles"]["batch_seconds"] == 6.1
     assert seen["tables"]["drivers"]["lag_messages"] is None
     told("drivers", 900.0)
     code, out, _ = cdcctl("status", "--exit-status", "-o", "json")

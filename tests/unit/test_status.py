@@ -242,6 +242,54 @@ def test_the_lake_tells_of_each_table(lake: Lake, capsys: pytest.CaptureFixture[
     assert "8/8" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("width", "row"),
+    [
+        (80, "✔ 91.0k 421.0k/12/3 37 30 min – 8/8 veh_001 ✖ 1"),
+        (120, "✔ 91.0k 421.0k/12/3 37 30 min – 8/8 veh_001 ▁▁▁▁█ ✖ completeness 0.5 < 0.9"),
+    ],
+)
+def test_a_table_is_one_line(
+    width: int,
+    row: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    name, at = "vehicle_telemetry", "2026-11-22T12:00:00Z"
+    counts = {"consumed": 100, "applied": 92, "quarantined": 8}
+    build.write_batches(tmp_path, [build.batch(name, 1, processed_at=at, **counts)])
+    breach = {"threshold": 0.9, "passed": False, "severity": "error", "table_name": name}
+    build.write_metrics(tmp_path, [build.measurement(1, "completeness", 0.5, **breach)])
+    wrong = build.failure("veh_001", "range", "id", {"min": 0}, "-1")
+    refused = [build.refused(number, at, [wrong], None) for number in range(8)]
+    build.write_quarantine(tmp_path, refused, name, build.VEHICLES)
+    sent = {"FullLoadRows": 91_000, "Inserts": 421_000, "Updates": 12, "Deletes": 3}
+    (stack,) = HEALTHY["describe_stacks"]["Stacks"]
+    found = asked(
+        Lake(tmp_path, LakePaths.below(str(tmp_path))),
+        describe_stacks={
+            "Stacks": [{**stack, "DriftInformation": {"StackDriftStatus": "DRIFTED"}}]
+        },
+        describe_replication_tasks=[{**TASK, "ReplicationTaskStats": {"TablesErrored": 1}}],
+        describe_table_statistics=[
+            {"TableName": name, "TableState": "Table completed", **sent},
+            {"TableName": "drivers", "TableState": "Table error", "FullLoadRows": 3},
+        ],
+        get_metric_data=metrics(lag_messages=37, lag_seconds=2.0, batch_seconds=6.1),
+    )
+    view.show_status(found)
+    screen = capsys.readouterr().out
+    lines = {line.split()[0]: line.split()[1:] for line in screen.splitlines() if line.split()}
+    assert " ".join(lines[name]) == row
+    assert lines["drivers"][:2] == ["✖", "3"]
+    assert lines["dms"][-2:] == ["errors", "1"]
+    assert lines["glue"][-4:] == ["batch", "p95", "6.1", "s"]
+    assert "drift found" in screen
+    assert "it has drifted | aws cloudformation describe-stack-resource-drifts" in said(found)
+
+
 @pytest.mark.parametrize("width", [80, 120])
 def test_the_screen_fits_and_names_each_problem_with_its_command(
     width: int, lake: Lake, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

@@ -50,6 +50,8 @@ class Replication:
     started_at: datetime | None
     stop_reason: str
     failure: str
+    errors: int | None
+    """Tables that the task does not go on with."""
     source_latency_seconds: float | None
     target_latency_seconds: float | None
     tables: Mapping[str, TableCapture]
@@ -157,6 +159,7 @@ def read_replication(target: Target, stack: StackState) -> Replication:
         task.get("ReplicationTaskStartDate"),
         task.get("StopReason", ""),
         task.get("LastFailureMessage", ""),
+        task.get("ReplicationTaskStats", {}).get("TablesErrored"),
         source,
         sink,
         tables,
@@ -197,6 +200,11 @@ class Lag:
 
     messages: int | None
     seconds: float | None
+    batch_seconds: float | None
+    """What nineteen of twenty batches took at most."""
+
+
+_TOLD = (("lag_messages", "Maximum"), ("lag_seconds", "Maximum"), ("batch_seconds", "p95"))
 
 
 def read_lags(target: Target, tables: Sequence[str]) -> dict[str, Lag]:
@@ -211,15 +219,16 @@ def read_lags(target: Target, tables: Sequence[str]) -> dict[str, Lag]:
                     {"Name": name, "Value": value}
                     for name, value in zip(telemetry.DIMENSIONS, (target.stack, table), strict=True)
                 ],
-                "Maximum",
+                statistic,
             )
             for table in tables
-            for metric in ("lag_messages", "lag_seconds")
+            for metric, statistic in _TOLD
         ],
     )
+    told = (found[place :: len(_TOLD)] for place in range(len(_TOLD)))
     return {
-        table: Lag(None if messages is None else int(messages), seconds)
-        for table, messages, seconds in zip(tables, found[::2], found[1::2], strict=True)
+        table: Lag(None if messages is None else int(messages), seconds, batch_seconds)
+        for table, messages, seconds, batch_seconds in zip(tables, *told, strict=True)
     }
 
 

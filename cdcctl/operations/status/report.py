@@ -32,7 +32,7 @@ _LATENCY_LIMIT_SECONDS = 300.0
 _LAG_LIMIT_SECONDS = 300.0
 """Of a table without sla_seconds."""
 _DISK_LIMIT_PERCENT = 85.0
-_GIVEN_UP = frozenset(("Table error", "Table does not exist", "Table is being reloaded error"))
+GIVEN_UP = frozenset(("Table error", "Table does not exist", "Table is being reloaded error"))
 
 Seen = TypeVar("Seen")
 
@@ -154,6 +154,11 @@ def _of_stack(report: StatusReport) -> list[Problem]:
     if not status.endswith("_COMPLETE") or "ROLLBACK" in status:
         verb = "follows it" if status.endswith("_IN_PROGRESS") else "says why and goes on"
         found.append(Problem(f"the stack is {status}", f"{report.command('deploy')}   {verb}"))
+    if report.stack.drift == "found":
+        shows = (
+            f"aws cloudformation describe-stack-resource-drifts --stack-name {report.stack_name}"
+        )
+        found.append(Problem("parts of the stack were changed by hand: it has drifted", shows))
     deployed = report.deployed_config.seen
     if deployed is not None and deployed != report.local_config:
         found.append(
@@ -208,7 +213,7 @@ def _of_replication(report: StatusReport) -> list[Problem]:
             Problem(f"DMS is {latency:.0f} s behind", report.command("logs dms --since 30m"))
         )
     for name, table in task.tables.items():
-        if table.state in _GIVEN_UP:
+        if table.state in GIVEN_UP:
             found.append(
                 Problem(f"DMS has given up {name}: {table.state}", report.command(f"reload {name}"))
             )
@@ -291,6 +296,7 @@ def as_data(report: StatusReport) -> dict[str, Any]:
         "at": report.at,
         "status": report.stack.status,
         "changed_at": report.stack.changed_at,
+        "drift": report.stack.drift,
         "healthy": report.is_healthy,
         "config": {
             "deployed": report.deployed_config.seen,
@@ -318,6 +324,7 @@ def _tables(report: StatusReport) -> dict[str, Any]:
             **(asdict(lake[name]) if name in lake else {}),
             "lag_messages": lags[name].messages if name in lags else None,
             "lag_seconds": lags[name].seconds if name in lags else None,
+            "batch_seconds": lags[name].batch_seconds if name in lags else None,
         }
         for name in report.tables
     }
