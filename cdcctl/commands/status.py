@@ -12,7 +12,7 @@ from cdcctl.commands.lake_options import reads_lake
 from cdcctl.commands.options import OutputOption
 from cdcctl.errors import CdcctlError, ExitCode
 from cdcctl.operations.lakes import LakeRequest
-from cdcctl.ui import output
+from cdcctl.ui import console, output
 from cdcctl.ui.output import OutputFormat
 
 app = typer.Typer()
@@ -40,16 +40,18 @@ def status(
             fix="cdcctl local status   is that of the local stack",
             exit_code=ExitCode.USAGE,
         )
-    from cdcctl.operations.status.report import pipeline_status
+    from cdcctl.operations.status.report import glimpse, pipeline_status
     from cdcctl.ui import status as view
 
-    while True:
-        report = pipeline_status(where)
-        if watch:
+    while watch:
+        seen = glimpse(where)
+        if isinstance(seen, CdcctlError):
+            console.warn(f"{seen.what}; looked at again in {interval:g} s")
+        else:
             view.clear()
-        output.write(view.status_document(report), output_format, partial(view.show_status, report))
-        if not watch:
-            break
+            output.write(view.status_document(seen), output_format, partial(view.show_status, seen))
         time.sleep(interval)
+    report = pipeline_status(where)
+    output.write(view.status_document(report), output_format, lambda: view.show_status(report))
     if exit_status and not report.is_healthy:
         raise typer.Exit(ExitCode.UNHEALTHY)

@@ -70,18 +70,28 @@ def read_logs(readers_of: Readers, request: LogRequest) -> list[LogLine]:
 def follow_logs(
     readers_of: Readers, request: LogRequest, timeout_seconds: float | None
 ) -> Iterator[LogLine]:
-    """Give the lines, then each new one, until the time is up."""
+    """Give the lines, then each new one, until the time is up.
+
+    A look that AWS turns away for a moment is told as a line, and made again.
+    """
     ends_at = None if timeout_seconds is None else time.monotonic() + timeout_seconds
     shown: set[LogLine] = set()
     since = request.since
     while True:
         began = datetime.now(UTC)
-        for line in read_logs(readers_of, replace(request, since=since)):
-            if line not in shown:
-                shown.add(line)
-                yield line
-        since = max(request.since, began - _OVERLAP)
-        shown = {line for line in shown if line.at >= since}
+        try:
+            found = read_logs(readers_of, replace(request, since=since))
+        except AwsError as error:
+            if not error.is_transient:
+                raise
+            yield LogLine(began, "cdcctl", f"{error.what}; asked again")
+        else:
+            for line in found:
+                if line not in shown:
+                    shown.add(line)
+                    yield line
+            since = max(request.since, began - _OVERLAP)
+            shown = {line for line in shown if line.at >= since}
         if ends_at is not None and time.monotonic() + _POLL_SECONDS > ends_at:
             return
         time.sleep(_POLL_SECONDS)

@@ -9,12 +9,15 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from cdcctl import app
 from cdcctl.aws import session
+from cdcctl.aws.errors import AwsError
+from cdcctl.commands import status as commands
 from cdcctl.errors import ExitCode
 from cdcctl.lake.reader import Lake
 from cdcctl.local.layout import StackDirectory
@@ -203,6 +206,28 @@ def test_many_rows_are_refused(account: Callable[..., None], screen: Read, tmp_p
     assert "cdcctl quarantine stats vehicles --stack demo" in seen
     assert_its_commands_exist(screen, "status")
     assert "vehicles veh_003 8" in screen(f"quarantine stats vehicles --lake {tmp_path}")
+
+
+def test_who_watches_is_told_of_a_failure_that_passes(
+    account: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    answers = iter((busy := AwsError("AWS006", "AWS is busy", is_transient=True), None, busy))
+
+    def stacks(_: object) -> Any:
+        failure = next(answers, KeyboardInterrupt())
+        if failure is not None:
+            raise failure
+        return HEALTHY["describe_stacks"]
+
+    account({"describe_stacks": stacks})
+    monkeypatch.setattr(commands, "time", SimpleNamespace(sleep=lambda _: None))
+    code = app.run(["status", "--stack", "demo", "--watch"])
+    printed = capsys.readouterr()
+    assert code == ExitCode.INTERRUPTED
+    assert printed.out.count("nothing is wrong") == 1
+    assert printed.err.count("AWS is busy; looked at again in 10 s") == 2
 
 
 @pytest.fixture

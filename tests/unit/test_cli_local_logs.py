@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import jsonschema
 import pytest
 
 from cdcctl import app
+from cdcctl.aws.errors import AwsError
 from cdcctl.errors import ExitCode
 from cdcctl.local.layout import StackDirectory
+from cdcctl.operations import log_lines
 from cdcctl.ui.output import schema_of
 
 WRITTEN = {
@@ -87,3 +90,24 @@ def test_what_is_not_there_is_said(
     assert capsys.readouterr().err == (
         f"error[LOC062]: there is no local stack in {nowhere}\n  fix:  cdcctl local up\n"
     )
+
+
+def test_a_look_that_is_turned_away_for_a_moment_is_made_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(log_lines, "_POLL_SECONDS", 0.0)
+    begins = datetime.now(UTC)
+    said = log_lines.LogLine(begins, "glue", "it goes on")
+    answers = iter((AwsError("AWS006", "AWS is busy", is_transient=True), said, said))
+
+    def read() -> list[log_lines.LogLine]:
+        answer = next(answers, AwsError("AWS004", "permission logs:FilterLogEvents is missing"))
+        if isinstance(answer, AwsError):
+            raise answer
+        return [answer]
+
+    request = log_lines.LogRequest("all", begins)
+    followed = log_lines.follow_logs(lambda _: [read], request, None)
+    assert [next(followed).text for _ in range(2)] == ["AWS is busy; asked again", "it goes on"]
+    with pytest.raises(AwsError, match="AWS004"):
+        next(followed)
