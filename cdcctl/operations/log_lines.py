@@ -19,6 +19,7 @@ from cdcctl.redaction import redacted
 from glue_job.contract.telemetry import LINE_START
 
 SOURCES = ("glue", "dms", "msk", "cfn", "lambda")
+_GLUE_GROUPS = ("/aws-glue/jobs/error", "/aws-glue/jobs/output")
 _POLL_SECONDS = 3.0
 _OVERLAP = timedelta(seconds=30)
 """CloudWatch takes lines late: a look goes back so far, and what was shown is left out."""
@@ -156,15 +157,28 @@ def _groups(target: Target, function: str) -> Iterator[tuple[str, str, str | Non
         if error.aws_code != "EntityNotFoundException":
             raise
         runs = []
+    groups = _job_groups(target) if runs else []
     for run in runs:
-        for group in ("error", "output", "logs-v2"):
-            yield "glue", f"/aws-glue/jobs/{group}", run
+        for group in groups:
+            yield "glue", group, run
     yield "dms", names.dms_log_group, None
     yield "msk", names.kafka_log_group, None
     for each in (*names.functions, names.bootstrap_servers):
         short = each.removeprefix(f"{target.stack}-")
         if function in {"", each, short}:
             yield f"lambda:{short}", f"/aws/lambda/{each}", None
+
+
+def _job_groups(target: Target) -> list[str]:
+    """Name the job's log groups: those of its security configuration, and those of all jobs."""
+    own = (
+        each["logGroupName"]
+        for beginning in target.names.glue_log_groups
+        for each in target.aws.pages(
+            "logs", "describe_log_groups", "logGroups", logGroupNamePrefix=beginning
+        )
+    )
+    return [*own, *_GLUE_GROUPS]
 
 
 def _group_lines(

@@ -52,13 +52,19 @@ def test_the_commands_print_what_the_readme_says(
 def test_logs_of_the_job_leave_its_metrics_out(on_one_stack: tuple[Run, FakeAws]) -> None:
     cdcctl, fake_aws = on_one_stack
     run = fake_aws.client("glue").get_job_runs(JobName="demo-cdc")["JobRuns"][0]["Id"]
-    logs, place = fake_aws.client("logs"), {"logGroupName": "/aws-glue/jobs/output"}
-    logs.create_log_group(**place)
-    place["logStreamName"] = run
-    logs.create_log_stream(**place)
-    said = ('{"_aws": {}, "table": "vehicles"}', "vehicles: batch 3", "drivers: batch 4")
-    now = int(time.time() * 1000)
-    logs.put_log_events(**place, logEvents=[{"timestamp": now, "message": text} for text in said])
+    logs, now = fake_aws.client("logs"), int(time.time() * 1000)
+
+    def say(group: str, *said: str) -> None:
+        place = {"logGroupName": group, "logStreamName": run}
+        logs.create_log_group(logGroupName=group)
+        logs.create_log_stream(**place)
+        events = [{"timestamp": now, "message": text} for text in said]
+        logs.put_log_events(**place, logEvents=events)
+
+    # The job has a security configuration: Glue then names its groups so.
+    own = "/aws-glue/jobs/demo-security-role/demo-GlueRole-1"
+    say(f"{own}/output", '{"_aws": {}, "table": "vehicles"}', "vehicles: batch 3", "drivers: 4")
+    say("/aws-glue/jobs/demo-two-security-role/demo-two-GlueRole/output", "vehicles: of another")
     code, out, err = cdcctl("logs", "glue", "--table", "vehicles", "-o", "jsonl")
     assert code == 0, err
     assert [json.loads(line)["text"] for line in out.splitlines()] == ["vehicles: batch 3"]

@@ -26,7 +26,6 @@ runs = AccountRegionScopedDict()
 """A job's name to its runs, the newest first."""
 STORES = (runs,)
 
-_LOG_GROUP = "/aws-glue/jobs/error"
 _LOG_SECONDS = 0.2
 LIVE = ("STARTING", "RUNNING", "STOPPING", "WAITING")
 
@@ -117,11 +116,19 @@ def _new_run(job: dict[str, Any], request: Request) -> dict[str, Any]:
         "LastModifiedOn": now,
         "Arguments": request.get("Arguments", {}),
         "PredecessorRuns": [],
-        "LogGroupName": "/aws-glue/jobs",
+        "LogGroupName": _log_group(job),
         **sizes,
         "_later": [],
         "_process": None,
     }
+
+
+def _log_group(job: dict[str, Any]) -> str:
+    """Give what a job's log groups begin with: a security configuration has groups of its own."""
+    security = job.get("SecurityConfiguration")
+    if not security:
+        return "/aws-glue/jobs"
+    return f"/aws-glue/jobs/{security}-role/{job['Role'].rpartition('/')[2]}"
 
 
 def get_job_runs(request: Request) -> Answer:
@@ -198,12 +205,12 @@ def _launch(run: dict[str, Any], job: dict[str, Any]) -> None:
     else:
         _enter(run, {"JobRunState": "RUNNING"})
     run["_process"] = process
-    _follow(run["Id"], process)
+    _follow(run, process)
 
 
-def _follow(stream: str, process: Child) -> None:
+def _follow(run: dict[str, Any], process: Child) -> None:
     """Bring what the process writes to the log group in which Glue has it."""
-    place = {"logGroupName": _LOG_GROUP, "logStreamName": stream}
+    place = {"logGroupName": f"{run['LogGroupName']}/error", "logStreamName": run["Id"]}
     logs._create_log_group(place)
     logs._create_log_stream(place)
     with process.log.open(errors="replace") as log:

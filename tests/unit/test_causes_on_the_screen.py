@@ -62,7 +62,9 @@ def account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., No
     """Put a stack in order behind the command line, but for some answers of AWS."""
 
     def put(answers: Mapping[str, Any], folder: Path = tmp_path) -> None:
-        aws = AnsweringAws({**HEALTHY, "filter_log_events": [], **answers})
+        aws = AnsweringAws(
+            {**HEALTHY, "filter_log_events": [], "describe_log_groups": [], **answers}
+        )
         lake = Lake(str(folder), LakePaths.below(str(folder)))
         monkeypatch.setattr(session, "Aws", lambda *_, **__: aws)
         monkeypatch.setattr(report, "lake_of_stack", lambda *_: lake)
@@ -132,7 +134,10 @@ def said_by(group: str, text: str) -> dict[str, Any]:
                         }
                     ]
                 },
-                **said_by("/aws-glue/", "ERROR glue_job batch 7 was begun and cannot be finished"),
+                "describe_log_groups": lambda asked: [
+                    {"logGroupName": f"{asked['logGroupNamePrefix']}demo-GlueRole/error"}
+                ],
+                **said_by("-security", "ERROR glue_job batch 7 was begun and cannot be finished"),
             },
             "the job is FAILED: JobError: LAK022: batch 7 was begun",
             "start glue",
