@@ -26,7 +26,7 @@ def status(
         float, typer.Option("--interval", min=1, help="Seconds between two looks of --watch.")
     ] = 10.0,
     exit_status: Annotated[
-        bool, typer.Option("--exit-status", help="Exit 7 when something is wrong.")
+        bool, typer.Option("--exit-status", help="Exit 7 when something is wrong or not told.")
     ] = False,
     output_format: OutputOption = OutputFormat.table,
     *,

@@ -10,8 +10,11 @@ from cdcctl.operations.problem import Problem
 from cdcctl.ui import tables
 
 
-def show_problems(problems: Sequence[Problem]) -> None:
-    """Draw the problems, or that there is none."""
+def show_problems(problems: Sequence[Problem], *, is_whole: bool = True) -> None:
+    """Draw the problems, or that there is none in what could be looked at."""
+    if not problems and not is_whole:
+        tables.show(Text("? nothing is wrong in what could be looked at", style="yellow"))
+        return
     if not problems:
         tables.show(Text("✔ nothing is wrong", style="green"))
         return

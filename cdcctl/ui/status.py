@@ -41,7 +41,7 @@ def show_status(report: StatusReport) -> None:
     for name, part in (("lake", report.lake), ("lag", report.lags), ("alerts", report.halted)):
         if part.absent:
             tables.show(Text(f"{name}: n/a ({part.absent})", style="yellow"))
-    show_problems(report.problems)
+    show_problems(report.problems, is_whole=report.is_whole)
 
 
 def _head(report: StatusReport) -> Text:

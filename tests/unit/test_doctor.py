@@ -34,6 +34,7 @@ from cdcctl.operations.doctor import (
 )
 from cdcctl.operations.doctor.check import Check, DoctorReport, Probe, carry_out
 from cdcctl.operations.target import Target, TargetChoice
+from cdcctl.ui import doctor as view
 from cdcctl.ui.output import schema_of
 from glue_job.contract.loader import load
 from tests.unit.answering_aws import AnsweringAws
@@ -659,3 +660,18 @@ def test_an_empty_jar_cache_is_a_warning(
     monkeypatch.setenv("CDCCTL_CACHE_DIR", str(tmp_path))
     app.run(["doctor", "--local", "--dir", str(tmp_path / "none")])
     assert "jars not there or damaged" in capsys.readouterr().out
+
+
+def test_a_remedy_of_many_checks_is_said_once(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    denied = [Check("account", f"{n}", "unknown", "not checked", "print it") for n in range(3)]
+    other = Check("account", "alert topic", "warn", "nobody is told", "add --email")
+    view.show_doctor(DoctorReport((*denied, other)))
+    lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    assert [line for line in lines if line.startswith("→")] == [
+        "→ add --email",
+        "→ print it   (for 3 checks)",
+    ]
+    assert lines[-1] == "passed: 0, warnings: 1, failed: 0, could not look: 3"

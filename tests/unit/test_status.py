@@ -217,8 +217,13 @@ def test_a_missing_permission_stands_in_its_place(capsys: pytest.CaptureFixture[
     )
     found = asked(describe_replication_tasks=denied)
     view.show_status(found)
-    assert "n/a (permission dms:DescribeReplicationTasks is missing)" in capsys.readouterr().out
+    screen = capsys.readouterr().out
+    assert "n/a (permission dms:DescribeReplicationTasks is missing)" in screen
+    assert "? nothing is wrong in what could be looked at" in screen
     assert found.job.seen is not None
+    assert (found.problems, found.is_healthy) == ((), False)
+    view.show_status(asked(get_metric_data=denied))
+    assert "lag: n/a (permission dms:" in capsys.readouterr().out
 
 
 def test_a_stack_that_is_not_there_is_not_found() -> None:

@@ -69,9 +69,24 @@ class StatusReport:
     problems: tuple[Problem, ...] = ()
 
     @property
+    def is_whole(self) -> bool:
+        """Tell whether every source told what it knows."""
+        asked: tuple[Part[Any], ...] = (
+            self.source,
+            self.cluster,
+            self.replication,
+            self.job,
+            self.lake,
+            self.lags,
+            self.halted,
+            self.deployed_config,
+        )
+        return not any(part.absent for part in asked)
+
+    @property
     def is_healthy(self) -> bool:
-        """Tell whether nothing is wrong."""
-        return not self.problems
+        """Tell whether nothing is wrong, as far as one can see, and one sees all."""
+        return self.is_whole and not self.problems
 
     def command(self, words: str) -> str:
         """Spell a command on this stack."""
