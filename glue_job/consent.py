@@ -27,3 +27,8 @@ class Consent:
         return [
             f"--{name.replace('_', '-')}={','.join(tables)}" for name, tables in named if tables
         ]
+
+
+def way_on(option: str, table: str) -> str:
+    """Spell the command that lets a table pass in the next run."""
+    return f"cdcctl start glue {option} {table}   (local up, after local down)"

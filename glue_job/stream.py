@@ -15,6 +15,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.streaming.query import StreamingQuery
 
 from glue_job import positions, session
+from glue_job.consent import way_on
 from glue_job.edge.kafka import Topic, TopicState
 from glue_job.edge.mailbox import Mailbox
 from glue_job.errors import JobError
@@ -29,6 +30,7 @@ log = logging.getLogger("glue_job")
 
 LONGEST_PAUSE_SECONDS = 120.0
 _FIRST_PAUSE_SECONDS = 2.0
+_LOST = "--accept-lost-offsets"
 
 
 @dataclass(frozen=True)
@@ -151,8 +153,8 @@ class TableStream:
                 "finished",
                 why=f"its messages are not in `{self._topic.name}` any more: the topic was made "
                 "anew, or its retention has passed",
-                fix=f"let the source send the rows again, then start with --accept-lost-offsets "
-                f"{self.name}; afterwards cdcctl history rebuild {self.name}",
+                fix=f"cdcctl reload {self.name}, then {way_on(_LOST, self.name)}; afterwards "
+                f"cdcctl history rebuild {self.name}",
             )
         log.warning("%s: batch %d is given up", self.name, begun.batch.batch_id)
         self.job.lake.void(begun)
@@ -168,8 +170,7 @@ class TableStream:
             code="KFK007",
             what=f"messages of `{self._topic.name}` are gone that `{self.name}` has not read",
             why=f"the topic's retention has passed over {told}",
-            fix=f"let the source send the rows again (a reload), then start with "
-            f"--accept-lost-offsets {self.name}",
+            fix=f"cdcctl reload {self.name}, then {way_on(_LOST, self.name)}",
         )
 
     def ask(self, request: Request) -> None:

@@ -10,7 +10,7 @@ from datetime import datetime
 from pyspark.sql import DataFrame, SparkSession
 
 from glue_job import failpoints, session
-from glue_job.consent import Consent
+from glue_job.consent import Consent, way_on
 from glue_job.contract.lake import LakePaths
 from glue_job.contract.loader import load
 from glue_job.contract.model import Pipeline, Table
@@ -194,6 +194,6 @@ class TableJob:
                 what=f"`{self.table.name}` needs a config that is not there any more",
                 why=f"{path} cannot be read as a config",
                 fix="put that file back (its name is the sha256 of its content), or take the batch "
-                f"again under the current config: --retake {self.table.name}",
+                "again under the current config: " + way_on("--retake", self.table.name),
             )
         return loaded.pipeline, loaded.pipeline.table(self.table.name)

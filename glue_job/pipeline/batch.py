@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from glue_job.consent import way_on
 from glue_job.contract.lake import OUTCOMES
 from glue_job.contract.model import Pipeline, Table
 from glue_job.errors import JobError
@@ -304,8 +305,8 @@ def _refuse_holes(summary: Summary, batch: Batch, table: Table) -> None:
             what=f"{spanned - summary.rows} offsets are missing inside a batch of `{table.name}`",
             why=f"its topic `{table.topic}` has holes, as compaction or transactions leave them: "
             f"{summary.rows} messages came from {spanned} offsets; nothing was written",
-            fix=f"set cleanup.policy=delete on the topic; to go on without the missing ones, start "
-            f"with --accept-lost-offsets {table.name}",
+            fix="set cleanup.policy=delete on the topic; to go on without the missing ones: "
+            + way_on("--accept-lost-offsets", table.name),
         )
 
 

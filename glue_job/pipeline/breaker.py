@@ -5,6 +5,7 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from glue_job.consent import way_on
 from glue_job.contract.model import CircuitBreaker, Table
 from glue_job.errors import JobError
 from glue_job.pipeline.envelope import SEPARATOR
@@ -38,5 +39,5 @@ def stop_if_tripped(
         f"more than the circuit breaker's {breaker.max_quarantine_ratio:.0%}",
         why=f"most of them fail {', '.join(most)}; nothing of the batch was written",
         fix="mend the source or the rule, or let it pass: "
-        f"cdcctl start glue --allow-quarantine {table.name}   (local up, after local down)",
+        + way_on("--allow-quarantine", table.name),
     )

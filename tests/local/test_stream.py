@@ -265,6 +265,8 @@ def test_retention_that_has_passed_stops_the_table_and_says_what_is_gone(feed: F
     error = feed.run()
     assert error is not None
     assert "KFK007" in error
+    told = json.loads(feed.lines[-1])["error"]
+    assert "retention has passed over" in told
     assert keys(feed) == [2]
     shutil.rmtree(feed.checkpoints)
     assert "KFK007" in (feed.run() or "")

@@ -22,6 +22,7 @@ from cdcctl.errors import ExitCode
 from cdcctl.lake.reader import Lake
 from cdcctl.local.layout import StackDirectory
 from cdcctl.operations.status import report
+from glue_job.consent import way_on
 from glue_job.contract.lake import LakePaths
 from glue_job.contract.loader import hash_of
 from glue_job.errors import JobError
@@ -35,7 +36,7 @@ GONE = JobError(
     "KFK007",
     "messages of `cdc-vehicles` are gone that `vehicles` has not read",
     "the topic's retention has passed over partition 0: 41 to 97",
-    "let the source send the rows again (a reload), then start with --accept-lost-offsets vehicles",
+    f"cdcctl reload vehicles, then {way_on('--accept-lost-offsets', 'vehicles')}",
 )
 Read = Callable[..., str]
 
@@ -194,7 +195,8 @@ def test_offsets_that_are_gone(account: Callable[..., None], screen: Read, tmp_p
     seen = screen("status")
     assert "→ vehicles does not go on: KFK007: messages of `cdc-vehicles` are gone" in seen
     assert "retention has passed over partition 0: 41 to 97" in seen
-    assert "start with --accept-lost-offsets vehicles" in seen
+    assert "cdcctl start glue --accept-lost-offsets vehicles" in seen
+    assert_its_commands_exist(screen, "status")
     told.take()
     assert "nothing is wrong" in screen("status")
 
@@ -300,4 +302,4 @@ def test_faults_of_the_local_stack(stack: StackDirectory, screen: Read, tmp_path
     told.file.rename(stack.job_state)
     seen = screen(status)
     assert "→ vehicles: does not go on: KFK007: messages of `cdc-vehicles` are gone" in seen
-    assert "start with --accept-lost-offsets vehicles" in seen
+    assert "cdcctl start glue --accept-lost-offsets vehicles" in seen
