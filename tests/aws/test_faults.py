@@ -10,6 +10,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -426,7 +427,8 @@ def test_logs_of_all_parts_are_merged_by_time(on_one_stack: tuple[Run, FakeAws])
     jsonschema.validate(document, schema_of("logs/v1"))
     lines = document["data"]["lines"]
     assert {"cfn", "lambda:sql-runner"} <= {line["source"] for line in lines}
-    assert [line["at"] for line in lines] == sorted(line["at"] for line in lines)
+    moments = [datetime.fromisoformat(line["at"]) for line in lines]
+    assert moments == sorted(moments)
     texts = [line["text"] for line in lines if line["source"].startswith("lambda")]
     ours = ["password=**** for vehicles", "drivers are made"]
     assert [text for text in texts if text in ours] == ours
