@@ -43,11 +43,10 @@ def find_leftovers(target: Target, *, is_stack_there: bool) -> tuple[Leftover, .
     its deletion: it keeps its name from a new stack until then.
     """
     return (
-        *_snapshots(target),
-        *_automated_backups(target),
-        *_layers(target),
+        *backups(target),
+        *layers(target),
         *_secrets(target, are_own=is_stack_there),
-        *(() if is_stack_there else _interfaces(target)),
+        *(() if is_stack_there else interfaces(target)),
     )
 
 
@@ -115,6 +114,12 @@ def remove(target: Target, leftover: Leftover) -> None:
             )
 
 
+def backups(target: Target) -> Iterator[Leftover]:
+    """Give the snapshots of the stack's databases, and what RDS has kept of those that are gone."""
+    yield from _snapshots(target)
+    yield from _automated_backups(target)
+
+
 def _snapshots(target: Target) -> Iterator[Leftover]:
     own = re.compile(database_pattern(target))
     for each in target.aws.pages("rds", "describe_db_snapshots", "DBSnapshots"):
@@ -126,7 +131,6 @@ def _snapshots(target: Target) -> Iterator[Leftover]:
 
 
 def _automated_backups(target: Target) -> Iterator[Leftover]:
-    """Give what RDS has kept of databases that are gone."""
     own = re.compile(database_pattern(target))
     listed = target.aws.pages(
         "rds", "describe_db_instance_automated_backups", "DBInstanceAutomatedBackups"
@@ -137,7 +141,8 @@ def _automated_backups(target: Target) -> Iterator[Leftover]:
             yield Leftover("automated backup", each["DbiResourceId"], gigabytes=size)
 
 
-def _layers(target: Target) -> Iterator[Leftover]:
+def layers(target: Target) -> Iterator[Leftover]:
+    """Give every version of the stack's layers."""
     wanted = {f"{target.stack}-psycopg2", f"{target.stack}-kafka"}
     for layer in target.aws.pages("lambda", "list_layers", "Layers"):
         if layer["LayerName"] in wanted:
@@ -154,7 +159,7 @@ def _secrets(target: Target, *, are_own: bool) -> Iterator[Leftover]:
             yield Leftover("secret", each["Name"])
 
 
-def _interfaces(target: Target) -> Iterator[Leftover]:
+def interfaces(target: Target) -> Iterator[Leftover]:
     """Give the interfaces that Lambda has not taken back."""
     for function in target.names.functions:
         for interface in network.interfaces_of_function(target.aws, function):

@@ -180,6 +180,10 @@ def test_what_services_keep_beside_a_stack_is_found_and_goes(
             {**backup, "DbiResourceId": "db-NOW", "Status": "active"},
         ]
     )
+    delta = f"demo-delta-{fake_aws.account}"
+    target = {"TargetBucket": f"demo-access-logs-{fake_aws.account}", "TargetPrefix": "delta/"}
+    logging = {"LoggingEnabled": target}
+    fake_aws.client("s3").put_bucket_logging(Bucket=delta, BucketLoggingStatus=logging)
     own = {
         "/aws-glue/jobs/demo-security-role/demo-GlueRole/output",
         "/aws-glue/jobs/logs-v2-demo-security",
@@ -195,8 +199,9 @@ def test_what_services_keep_beside_a_stack_is_found_and_goes(
     lake_builder.write_history(tmp_path, "vehicles", {"id": "int"}, versions)
     for file in filter(Path.is_file, (tmp_path / "delta").rglob("*")):
         key = str(file.relative_to(tmp_path / "delta"))
-        fake_aws.client("s3").upload_file(str(file), f"demo-delta-{fake_aws.account}", key)
+        fake_aws.client("s3").upload_file(str(file), delta, key)
 
+    assert loggings(fake_aws)[delta]
     first = removed(cdcctl)
     assert first["inventory"]["lake"] == [{"table": "vehicles", "history": 2, "refused": 0}]
     assert own <= set(first["inventory"]["log_groups"])

@@ -9,7 +9,13 @@ from functools import partial
 from cdcctl.aws.cloudformation import find_stack
 from cdcctl.aws.errors import AwsError
 from cdcctl.operations.doctor.check import Check, Probe, Verdict
-from cdcctl.operations.leftovers import find_leftovers, held_secrets, log_groups
+from cdcctl.operations.leftovers import (
+    backups,
+    held_secrets,
+    interfaces,
+    layers,
+    log_groups,
+)
 from cdcctl.operations.target import Target
 
 _AREA = "account"
@@ -20,7 +26,7 @@ class _Kind:
     """Something that may be left, who looks for it, and how bad it is."""
 
     name: str
-    remains: Callable[[Target], Iterable[str]]
+    remains: Callable[[Target], Iterable[object]]
     verdict: Verdict = "fail"
     why: str = "a new one collides with it"
     retain: str = ""
@@ -39,7 +45,7 @@ def _leftovers(target: Target, kind: _Kind) -> Check:
     name = f"leftover {kind.name}"
     if find_stack(target.aws, target.stack) is not None:
         return Check(_AREA, name, "pass", "the stack is there; its parts are its own")
-    found = list(kind.remains(target))
+    found = [str(each) for each in kind.remains(target)]
     if not found:
         return Check(_AREA, name, "pass", "none bears a name of this stack")
     return Check(
@@ -62,33 +68,13 @@ def _left_secrets(target: Target) -> Iterator[str]:
     yield from (each["Name"] for each in held_secrets(target))
 
 
-def _left(target: Target, kinds: frozenset[str]) -> Iterator[str]:
-    left = find_leftovers(target, is_stack_there=False)
-    yield from (str(each) for each in left if each.kind in kinds)
-
-
-def _kind_of_leftover(*kinds: str) -> Callable[[Target], Iterable[str]]:
-    return partial(_left, kinds=frozenset(kinds))
-
-
 _KINDS = (
     _Kind("buckets", _left_buckets, retain=" --retain none"),
     _Kind("log groups", log_groups),
     _Kind("secrets", _left_secrets),
-    _Kind(
-        "backups",
-        _kind_of_leftover("snapshot", "automated backup"),
-        "warn",
-        "they bill on",
-        " --retain none",
-    ),
-    _Kind("layers", _kind_of_leftover("layer"), "warn", "a new stack makes its own"),
-    _Kind(
-        "network interfaces",
-        _kind_of_leftover("network interface"),
-        "warn",
-        "they hold their subnet and group",
-    ),
+    _Kind("backups", backups, "warn", "they bill on", " --retain none"),
+    _Kind("layers", layers, "warn", "a new stack makes its own"),
+    _Kind("network interfaces", interfaces, "warn", "they hold their subnet and group"),
 )
 
 
