@@ -68,7 +68,10 @@ def examine_account(choice: TargetChoice, config: Path, values: Mapping[str, str
         # Without credentials that AWS takes there is nothing to look at: this raises.
         _ = target.aws.account
     except CdcctlError as refusal:
-        raise region.explained(refusal, choice) from refusal
+        cause = region.explained(refusal, choice)
+        if cause is refusal:
+            raise
+        raise cause from refusal
     return carry_out(
         (
             *account.chosen(values, target),
