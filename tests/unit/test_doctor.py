@@ -214,7 +214,7 @@ def test_a_healthy_account_passes_every_check() -> None:
         ),
         (
             {"describe_network_interfaces": [{"NetworkInterfaceId": "eni-1"}]},
-            "leftover network interfaces",
+            "leftover interfaces",
             "warn",
             "network interface eni-1",
         ),
@@ -248,7 +248,7 @@ def test_a_healthy_account_passes_every_check() -> None:
         ),
         (
             {"get_service_quota": {"Quota": {"Value": 1.0}}},
-            "concurrent Lambda executions quota",
+            "Lambda executions quota",
             "fail",
             "expected room for 4",
         ),

@@ -245,7 +245,7 @@ QUOTAS = (
     Quota("DMS instances", "dms", "L-C2341CDC", 1, _replication_instances),
     Quota("MSK brokers", "kafka", "L-EDD31C36", 3, _brokers),
     Quota("Glue DPUs", "glue", "L-08F3B322", 2),
-    Quota("concurrent Lambda executions", "lambda", "L-B99A9384", 4),
+    Quota("Lambda executions", "lambda", "L-B99A9384", 4),
 )
 """What the larger profile takes; of Glue and Lambda nobody tells what others use."""
 

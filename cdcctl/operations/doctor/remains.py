@@ -19,17 +19,19 @@ from cdcctl.operations.leftovers import (
 from cdcctl.operations.target import Target
 
 _AREA = "account"
+_LEFT = "   removes what is left"
+_ALL = " --retain none   removes all that was kept, the lake too"
 
 
 @dataclass(frozen=True)
 class _Kind:
-    """Something that may be left, who looks for it, and how bad it is."""
+    """Something that may be left, who looks for it, how bad it is, and what to do."""
 
     name: str
     remains: Callable[[Target], Iterable[object]]
     verdict: Verdict = "fail"
     why: str = "a new one collides with it"
-    retain: str = ""
+    removal: str = f"{_LEFT}, or rename the stack"
 
 
 def probes(target: Target) -> tuple[Probe, ...]:
@@ -53,8 +55,7 @@ def _leftovers(target: Target, kind: _Kind) -> Check:
         name,
         kind.verdict,
         f"left by an earlier stack: {', '.join(found)}; {kind.why}",
-        f"cdcctl teardown --stack {target.stack}{kind.retain}   removes what is left,"
-        " or rename the stack",
+        f"cdcctl teardown --stack {target.stack}{kind.removal}",
     )
 
 
@@ -69,12 +70,16 @@ def _left_secrets(target: Target) -> Iterator[str]:
 
 
 _KINDS = (
-    _Kind("buckets", _left_buckets, retain=" --retain none"),
+    _Kind(
+        "buckets",
+        _left_buckets,
+        removal=f"{_ALL}; or rename the stack",
+    ),
     _Kind("log groups", log_groups),
     _Kind("secrets", _left_secrets),
-    _Kind("backups", backups, "warn", "they bill on", " --retain none"),
-    _Kind("layers", layers, "warn", "a new stack makes its own"),
-    _Kind("network interfaces", interfaces, "warn", "they hold their subnet and group"),
+    _Kind("backups", backups, "warn", "they bill on", _ALL),
+    _Kind("layers", layers, "warn", "a new stack makes its own", _LEFT),
+    _Kind("interfaces", interfaces, "warn", "they hold their subnet and group", _LEFT),
 )
 
 
