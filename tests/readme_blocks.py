@@ -21,6 +21,7 @@ _CHANGING = (
     (re.compile(r"\b\w+-dbinstance-\w+"), "DATABASE"),
     (re.compile(r"127\.0\.0\.1:\d+"), "ADDRESS"),
     (re.compile(r"\bready +\d+"), "ready PID"),
+    (re.compile(r"\b\d+ files of"), "FILES of"),
     (re.compile(r"[▁▂▃▄▅▆▇█]{20,}"), "HOURS"),
     (re.compile(r"\s+"), " "),
 )
