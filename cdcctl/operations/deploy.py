@@ -208,7 +208,7 @@ def deploy_pipeline(request: DeployRequest, confirm: Confirm, watch: DeployWatch
     if "infra" in request.steps and infrastructure.is_to_be_created(state):
         from cdcctl.operations.preflight import preflight
 
-        finish(preflight(target, watch))
+        finish(preflight(target, config.pipeline, watch))
     watch.phase("package")
     packed = package(config, request.artifacts, watch)
     if request.reviewed is not None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cdcctl.operations.doctor import account
 from cdcctl.operations.doctor.check import carry_out
+from cdcctl.operations.doctor.examination import account_probes
 from cdcctl.operations.run_control import StepReport
 from cdcctl.operations.target import Target
+from glue_job.contract.model import Pipeline
 
 if TYPE_CHECKING:
     from cdcctl.ui.deploy_watch import DeployWatch
@@ -16,10 +17,10 @@ _PATIENCE_SECONDS = 30.0
 """What follows takes half an hour: an answer is worth more than at `doctor`."""
 
 
-def preflight(target: Target, watch: DeployWatch) -> StepReport:
+def preflight(target: Target, pipeline: Pipeline, watch: DeployWatch) -> StepReport:
     """Warn of each check of the account that fails; the operator decides, and AWS in the end."""
     watch.step("the account")
-    checks = carry_out(account.probes(target), _PATIENCE_SECONDS).checks
+    checks = carry_out(account_probes(target, pipeline), _PATIENCE_SECONDS).checks
     for check in checks:
         if check.verdict == "fail":
             watch.warn(f"{check.name}: {check.seen}\n  {check.fix}")

@@ -10,7 +10,7 @@ from typing import Any
 from cdcctl.errors import CdcctlError, ExitCode
 from cdcctl.operations.configuration import load_config
 from cdcctl.operations.doctor import machine
-from cdcctl.operations.doctor.check import BUDGET_SECONDS, DoctorReport, carry_out
+from cdcctl.operations.doctor.check import BUDGET_SECONDS, DoctorReport, Probe, carry_out
 from cdcctl.operations.doctor.policies import (
     MAX_POLICY_CHARACTERS,
     Role,
@@ -18,7 +18,8 @@ from cdcctl.operations.doctor.policies import (
     policy,
     policy_parts,
 )
-from cdcctl.operations.target import TargetChoice, open_target
+from cdcctl.operations.target import Target, TargetChoice, open_target
+from glue_job.contract.model import Pipeline
 
 
 def examine_machine(local_folder: Path) -> DoctorReport:
@@ -50,17 +51,21 @@ def examine_database(address: str, config: Path) -> DoctorReport:
     return DoctorReport(tuple(source.source_checks(state, pipeline)))
 
 
+def account_probes(target: Target, pipeline: Pipeline) -> tuple[Probe, ...]:
+    """Give every check of the account and region: what a stack stands on before it is there."""
+    from cdcctl.operations.doctor import account, offers, region, remains
+
+    return (
+        region.probe(target),
+        *account.probes(target),
+        *offers.probes(target, pipeline),
+        *remains.probes(target),
+    )
+
+
 def examine_account(choice: TargetChoice, config: Path, values: Mapping[str, str]) -> DoctorReport:
     """Check the account, and the stack when it is there; tell which `values` were chosen."""
-    from cdcctl.operations.doctor import (
-        account,
-        deployed,
-        offers,
-        region,
-        remains,
-        replication,
-        source,
-    )
+    from cdcctl.operations.doctor import account, deployed, region, replication, source
 
     loaded = load_config(config)
     try:
@@ -75,10 +80,7 @@ def examine_account(choice: TargetChoice, config: Path, values: Mapping[str, str
     return carry_out(
         (
             *account.chosen(values, target),
-            region.probe(target),
-            *account.probes(target),
-            *offers.probes(target, loaded.pipeline),
-            *remains.probes(target),
+            *account_probes(target, loaded.pipeline),
             *deployed.probes(target, loaded),
             *replication.probes(target, loaded.pipeline),
             source.probe(lambda: source.state_of_stack(target, loaded), loaded.pipeline),
