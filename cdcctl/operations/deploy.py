@@ -20,7 +20,7 @@ from cdcctl.operations.configuration import LoadedConfig, load_config
 from cdcctl.operations.cost.estimate import Estimate, cost_of, deployed_cost
 from cdcctl.operations.deploy_choice import Verify
 from cdcctl.operations.deploy_lock import locked
-from cdcctl.operations.deploy_phases import BESIDE_THE_STACK, DeployHeading, phases_of
+from cdcctl.operations.deploy_phases import DeployHeading, beside_the_stack, phases_of
 from cdcctl.operations.durations import load_durations
 from cdcctl.operations.old_code import prune_code
 from cdcctl.operations.package import Package, package, upload
@@ -489,7 +489,7 @@ def _plan(
         _config_changes(target, config),
         *_costs(request, target, packed),
         infrastructure.likely_minutes(change, packed.template, following.durations),
-        tuple(each for each in phases_of(request.steps) if each in BESIDE_THE_STACK),
+        beside_the_stack(request.steps),
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 PHASES = ("preflight", "package", "stack", "db", "topics", "catalog", "start", "verify")
-BESIDE_THE_STACK = ("db", "topics", "catalog", "start")
+_BESIDE_THE_STACK = ("db", "topics", "catalog", "start")
 _BY_STEP = {"infra": "stack", "code": "stack"}
 """The steps that an operator chooses by another name."""
 
@@ -30,3 +30,8 @@ def phases_of(steps: Collection[str]) -> tuple[str, ...]:
         # A job that runs takes new code only when it is started anew.
         needed.add("start")
     return tuple(phase for phase in PHASES if phase in needed)
+
+
+def beside_the_stack(steps: Collection[str]) -> tuple[str, ...]:
+    """Give the phases that see to what CloudFormation does not."""
+    return tuple(phase for phase in phases_of(steps) if phase in _BESIDE_THE_STACK)

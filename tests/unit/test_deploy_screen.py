@@ -13,7 +13,8 @@ import jsonschema
 import pytest
 from rich.console import Console
 
-from cdcctl.errors import CdcctlError
+from cdcctl import app
+from cdcctl.errors import CdcctlError, ExitCode
 from cdcctl.operations.cost.estimate import Estimate
 from cdcctl.operations.deploy import DeployReport, Plan
 from cdcctl.operations.deploy_phases import DeployHeading, phases_of
@@ -31,6 +32,7 @@ from cdcctl.ui.deploy import (
 from cdcctl.ui.deploy_screen import DeployState, drawn
 from cdcctl.ui.deploy_watch import DeployLines, DeployScreen, DeployWatch, open_deploy_watch
 from cdcctl.ui.output import schema_of
+from tests.unit.faulty_aws import environment, faulty_aws
 
 AT = datetime(2026, 11, 22, 12, 41, 3, tzinfo=UTC)
 HEADING = DeployHeading("demo", "123456789012", "us-east-1", phases_of(STEPS))
@@ -249,6 +251,28 @@ def test_a_plan_tells_the_time_and_what_stands_beside_the_stack(
     assert [line for line in lines if line in told] == told
     show_plan_data(replace(PLAN, minutes=None, beside=()))
     assert capsys.readouterr().out.splitlines() == [line for line in lines if line not in told]
+
+
+def test_a_plan_is_told_without_asking_aws(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with faulty_aws() as server:
+        for name, value in environment(server).items():
+            monkeypatch.setenv(name, value)
+        server.fails(code="AccessDenied", status=403)
+        assert app.run(["plan", "--offline", "--no-start", "-o", "json"]) == 0
+        assert server.asked == []
+    document = json.loads(capsys.readouterr().out)
+    jsonschema.validate(document, schema_of("plan/v1"))
+    found = document["data"]
+    made = {each["id"] for each in found["changes"]}
+    assert {"MskCluster", "GlueJob"} <= made
+    assert all(each["action"] == "Add" for each in found["changes"])
+    assert (found["stack"], found["account"]) == ("demo", "not asked")
+    assert found["minutes"][0] > 15
+    assert found["beside"] == ["db", "topics", "catalog", "start"]
+    assert app.run(["plan", "--offline", "--out", "plan.json"]) == ExitCode.USAGE
+    assert "a change set, which AWS makes" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
