@@ -52,7 +52,7 @@ def plan(
         raise typer.BadParameter(
             "a plan that is kept holds a change set, which AWS makes", param_hint="--out"
         )
-    with open_progress() as progress:
+    with open_progress(beats=True) as progress:
         found = (
             plan_offline(request, progress)
             if offline

@@ -157,7 +157,7 @@ def _load(
     )
     step = operation.reload(target, schema, tables)
     if waiting is not None:
-        with open_progress() as progress:
+        with open_progress(beats=True) as progress:
             last = operation.reloaded(target, schema, last, waiting, progress)
     return step, last
 
@@ -169,7 +169,7 @@ def _close(request: RepairRequest, waiting: Waiting, *, yes: bool, dry_run: bool
     from cdcctl.operations.run_control import StepReport
 
     name = request.table
-    with open_progress() as progress:
+    with open_progress(beats=True) as progress:
         counts = count_missing(request, waiting, progress).counts
     found = f"{counts['missing']:,} of {counts['current']:,} keys"
     if dry_run or not counts["missing"]:
@@ -182,6 +182,6 @@ def _close(request: RepairRequest, waiting: Waiting, *, yes: bool, dry_run: bool
         what=f"closing {found} of {name} needs a confirmation",
         fix=f"cdcctl reload {name} --close-missing ... --yes, or --dry-run to count them",
     )
-    with open_progress() as progress:
+    with open_progress(beats=True) as progress:
         done = repair(request, progress).counts
     return StepReport(f"close {name}", "done", f"{done['closed']:,} keys closed")

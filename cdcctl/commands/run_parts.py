@@ -48,6 +48,6 @@ def carry_out(
 
     target, waiting = open_target(choice), Waiting(timeout)
     require_stack(target)
-    with open_progress() as progress:
+    with open_progress(beats=True) as progress:
         done = [step(target, waiting, progress) for of, step in steps if part in {of, Part.all}]
     output.write(view.steps_document(done), output_format, lambda: view.show_steps(done))

@@ -101,7 +101,7 @@ def teardown(
         tuple(abandon or ()),
     )
     try:
-        with killed_as_interrupted(), open_progress() as progress:
+        with killed_as_interrupted(), open_progress(beats=True) as progress:
             report = remove(request, agree, progress, stack_view.say_event)
     except KeyboardInterrupt:
         stack_view.say_detached(f"cdcctl teardown --stack {choice.stack}   does the rest")

@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Protocol
 
 from cdcctl.ui import console
@@ -148,17 +148,22 @@ class LiveProgress:
 
 
 @contextmanager
-def open_progress() -> Iterator[Progress]:
-    """Give the progress that fits where stderr goes."""
+def open_progress(*, beats: bool = False) -> Iterator[Progress]:
+    """Give the progress that fits where stderr goes.
+
+    With `beats` a CI system hears of it each minute, whatever it waits for; a thread does that, so
+    not where processes are forked meanwhile.
+    """
     if console.is_quiet():
         yield SilentProgress()
         return
     if not console.is_animated():
         lines = LineProgress()
-        try:
-            yield lines
-        finally:
-            lines.close()
+        with beating(lines) if beats else nullcontext():
+            try:
+                yield lines
+            finally:
+                lines.close()
         return
     from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bars

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,6 +34,7 @@ from cdcctl.ui.deploy import (
 from cdcctl.ui.deploy_screen import DeployState, drawn
 from cdcctl.ui.deploy_watch import DeployLines, DeployScreen, DeployWatch, open_deploy_watch
 from cdcctl.ui.output import schema_of
+from cdcctl.ui.progress import Progress, open_progress
 from tests.unit.faulty_aws import environment, faulty_aws
 
 AT = datetime(2026, 11, 22, 12, 41, 3, tzinfo=UTC)
@@ -182,13 +185,18 @@ def test_off_a_terminal_each_step_names_its_phase(capsys: pytest.CaptureFixture[
     ]
 
 
+@pytest.mark.parametrize(
+    "opened", [lambda: open_deploy_watch(None), lambda: open_progress(beats=True)]
+)
 def test_off_a_terminal_a_step_that_waits_for_one_answer_gives_a_sign_of_life(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    opened: Callable[[], AbstractContextManager[Progress]],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("cdcctl.ui.progress.HEARTBEAT_SECONDS", 0.01)
     said = ""
-    with open_deploy_watch(None) as watch:
-        watch.step("testing the source endpoint")
+    with opened() as progress:
+        progress.step("testing the source endpoint")
         ends_at = time.monotonic() + 10
         while said.count("testing the source endpoint: at work\n") < 2:
             assert time.monotonic() < ends_at, said
