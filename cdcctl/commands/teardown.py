@@ -102,7 +102,12 @@ def teardown(
     )
     try:
         with killed_as_interrupted(), open_progress(beats=True) as progress:
-            report = remove(request, agree, progress, stack_view.say_event)
+
+            def agree_in_peace(before: Inventory, stays: Stays) -> None:
+                with progress.paused():
+                    agree(before, stays)
+
+            report = remove(request, agree_in_peace, progress, stack_view.say_event)
     except KeyboardInterrupt:
         stack_view.say_detached(f"cdcctl teardown --stack {choice.stack}   does the rest")
         raise

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Protocol
@@ -44,15 +43,12 @@ class DeployWatch(Progress, Protocol):
     def warn(self, text: str) -> None:
         """Say what is odd, and harmless."""
 
-    def paused(self) -> AbstractContextManager[None]:
-        """Leave the terminal to a question."""
-
     def sign_in(self, command: str) -> bool:
         """Ask to sign in again; tell whether it was done."""
 
 
-class _Told(ABC):
-    """Writes events where they are wanted, and asks where somebody is there."""
+class _Told:
+    """Writes events where they are wanted."""
 
     def __init__(self, events: EventLines | None) -> None:
         super().__init__()
@@ -73,22 +69,19 @@ class _Told(ABC):
         if self._events is not None:
             self._events.step(step)
 
-    @abstractmethod
-    def paused(self) -> AbstractContextManager[None]:
-        """Leave the terminal to a question."""
 
-    def sign_in(self, command: str) -> bool:
-        """Ask to sign in again; off a terminal nobody does."""
-        if not console.may_ask():
-            return False
-        with self.paused():
-            sys.stderr.write(
-                "AWS does not take these credentials any more; what it has begun goes on.\n"
-                f"Sign in again in another terminal: {command}\n"
-                "Then press Enter here (Ctrl-C detaches): "
-            )
-            sys.stderr.flush()
-            return bool(sys.stdin.readline())
+def _is_signed_in(command: str, terminal: AbstractContextManager[None]) -> bool:
+    """Ask to sign in again, the terminal being free meanwhile; off one nobody does."""
+    if not console.may_ask():
+        return False
+    with terminal:
+        sys.stderr.write(
+            "AWS does not take these credentials any more; what it has begun goes on.\n"
+            f"Sign in again in another terminal: {command}\n"
+            "Then press Enter here (Ctrl-C detaches): "
+        )
+        sys.stderr.flush()
+        return bool(sys.stdin.readline())
 
 
 class _Undrawn(_Told):
@@ -104,9 +97,9 @@ class _Undrawn(_Told):
         """Print it."""
         console.warn(text)
 
-    def paused(self) -> AbstractContextManager[None]:
-        """Do nothing: the terminal is free."""
-        return nullcontext()
+    def sign_in(self, command: str) -> bool:
+        """Ask to sign in again; tell whether it was done."""
+        return _is_signed_in(command, nullcontext())
 
 
 class SilentDeploy(_Undrawn, SilentProgress):
@@ -126,13 +119,6 @@ class DeployLines(_Undrawn, LineProgress):
         """Print the step and its phase."""
         phases = self.heading.phases if self.heading is not None else ()
         super().step(f"{text}  {place_of(phases, self._phase)}".rstrip())
-
-    @contextmanager
-    def paused(self) -> Iterator[None]:
-        """Give no sign of life between a question and its answer."""
-        text, self._text = self._text, ""
-        yield
-        self._text = text
 
     def resource(self, event: TimedEvent) -> None:
         """Print the change of state, or write it as an event."""
@@ -205,6 +191,10 @@ class DeployScreen(_Told):
         self.close()
         yield
         self.open()
+
+    def sign_in(self, command: str) -> bool:
+        """Ask to sign in again; tell whether it was done."""
+        return _is_signed_in(command, self.paused())
 
     def open(self) -> None:
         """Begin to draw; a Live that was stopped would draw over what came after it."""

@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Protocol
 
 from cdcctl.ui import console
@@ -33,6 +33,9 @@ class Progress(Protocol):
     def note(self, reading: StackReading) -> None:
         """Say what the current step is waiting for."""
 
+    def paused(self) -> AbstractContextManager[None]:
+        """Leave the terminal to a question."""
+
 
 class SilentProgress:
     """Says nothing: `-q`, and callers that report in their own way."""
@@ -45,6 +48,10 @@ class SilentProgress:
 
     def note(self, reading: StackReading) -> None:
         """Say nothing."""
+
+    def paused(self) -> AbstractContextManager[None]:
+        """Do nothing: the terminal is free."""
+        return nullcontext()
 
 
 class LineProgress:
@@ -83,6 +90,13 @@ class LineProgress:
     def note(self, reading: StackReading) -> None:
         """Keep it for the next sign of life."""
         self._note = "".join(f"; {line}" for line in reading.lines())
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Give no sign of life between a question and its answer."""
+        text, self._text = self._text, ""
+        yield
+        self._text = text
 
     def _say(self, text: str) -> None:
         self._said_at = time.monotonic()
@@ -134,6 +148,14 @@ class LiveProgress:
         if self._task is not None:
             shown = "".join(f"\n  {line}" for line in reading.lines())
             self._bars.update(self._task, description=f"{self._text}{shown}")
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """End the step, and take the bar away while a question is asked."""
+        self.close()
+        self._bars.stop()
+        yield
+        self._bars.start()
 
     def close(self) -> None:
         """Leave the finished step on the screen."""

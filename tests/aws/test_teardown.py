@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from tests.aws.leaks import (
 )
 from tests.fakeaws.fixture import FakeAws
 from tests.fakeaws.test_functions import archive
+from tests.terminal import on_a_terminal
 from tests.unit import lake_builder
 
 pytestmark = pytest.mark.aws
@@ -264,6 +266,24 @@ def test_without_the_name_nothing_goes(
     code, out, _ = cdcctl("teardown", "--dry-run", "-o", "json")
     assert code == 0
     assert json.loads(out)["data"]["inventory"]["stacks"] == ["demo", "demo-bootstrap"]
+
+
+def test_on_a_terminal_the_question_stands_until_it_is_answered(
+    on_one_stack: tuple[Run, FakeAws],
+) -> None:
+    def hesitating() -> str:
+        time.sleep(0.6)
+        return "dem"
+
+    code, shown = on_a_terminal(
+        "teardown", answers=[("What stays", "all"), ("Type demo to remove it", hesitating)]
+    )
+    assert code == ExitCode.CONFIRM, shown
+    _, _, after = shown.partition("Type demo to remove it")
+    question, is_answered, end = after.partition("dem\r\n")
+    assert is_answered
+    assert "\x1b" not in question
+    assert "nothing was removed: `dem` is not demo" in end
 
 
 @pytest.mark.slow
