@@ -87,8 +87,8 @@ def teardown(
             )
 
     if retain is None and console.may_ask() and not dry_run and confirmed is None:
-        retain = Retain(
-            typer.prompt("What stays (data, quarantine, all, none)?", default="data", err=True)
+        retain = typer.prompt(
+            f"What stays ({', '.join(Retain)})?", default="data", value_proc=_retain, err=True
         )
     request = TeardownRequest(
         choice,
@@ -118,3 +118,10 @@ def teardown(
     )
     if report.left:
         raise typer.Exit(ExitCode.PARTIAL)
+
+
+def _retain(answer: str) -> Retain:
+    """Take what stays; another answer is asked for again."""
+    if answer not in list(Retain):
+        raise typer.BadParameter(f"`{answer}` is none of {', '.join(Retain)}")
+    return Retain(answer)

@@ -276,7 +276,12 @@ def test_on_a_terminal_the_question_stands_until_it_is_answered(
         return "dem"
 
     code, shown = on_a_terminal(
-        "teardown", answers=[("What stays", "all"), ("Type demo to remove it", hesitating)]
+        "teardown",
+        answers=[
+            ("What stays (data, quarantine, all, none)?", "everything"),
+            ("`everything` is none of data, quarantine, all, none", "all"),
+            ("Type demo to remove it", hesitating),
+        ],
     )
     assert code == ExitCode.CONFIRM, shown
     _, _, after = shown.partition("Type demo to remove it")
