@@ -79,7 +79,8 @@ class Inventory:
                 for each in self.buckets
             ],
             "log_groups": list(self.log_groups),
-            "databases": [asdict(each) for each in self.databases],
+            "databases": [each.name for each in self.databases],
+            "database_gigabytes": {each.name: each.gigabytes for each in self.databases},
             "lake": [asdict(each) for each in self.lake],
             "leftovers": [str(each) for each in self.leftovers],
             "cost": None if self.cost is None else self.cost.as_document(),
