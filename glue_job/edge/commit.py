@@ -69,6 +69,12 @@ class Commit:
             return self._files(F.col("partitionValues")[flag] == "true")
         return listed
 
+    def files_listed(self, flag: Column | str) -> list[Any]:
+        """Give these files where no Spark job is needed for it, else none."""
+        if not isinstance(flag, str):
+            return []
+        return delta.files_of_partition(self.spark, self._snapshot, flag) or []
+
     def files_named(self, names: Iterable[str]) -> list[Any]:
         """Find files by the last part of their path."""
         return self._files(F.substring_index("path", "/", -1).isin(list(names)))
@@ -102,7 +108,7 @@ class Commit:
         Returns:
             A vector for each file with such a row; nothing is committed yet.
         """
-        by_name = {_name(file.path()): file for file in files}
+        by_name = {name_of(file.path()): file for file in files}
         held = [
             F.lit(text)
             for name, file in by_name.items()
@@ -125,7 +131,7 @@ class Commit:
             self.spark._jsparkSession, found._jdf, self._log, self._transaction
         )
         listed = self._jvm.scala.collection.JavaConverters.seqAsJavaList(built)
-        return [Vector(by_name[_name(each.filePath())], each.deletionVector()) for each in listed]
+        return [Vector(by_name[name_of(each.filePath())], each.deletionVector()) for each in listed]
 
     def mark(self, vector: Vector) -> None:
         """Let the rows of a vector not count any more."""
@@ -158,7 +164,8 @@ class Commit:
         )
 
 
-def _name(path: str) -> str:
+def name_of(path: str) -> str:
+    """Give the last part of a path."""
     return path.rsplit("/", 1)[-1]
 
 

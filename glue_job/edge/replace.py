@@ -17,7 +17,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from glue_job.edge import delta
-from glue_job.edge.commit import Commit, Vector, committing
+from glue_job.edge.commit import Commit, Vector, committing, name_of
 from glue_job.edge.delta import WriteId
 from glue_job.pipeline.past import MOST_BROADCAST
 
@@ -81,8 +81,9 @@ def replace_rows(
         places = rows.select(*address)
         if count <= MOST_BROADCAST:
             places = F.broadcast(places)
-        touched = _Touched([], [])
-        if counts.keys() != {"insert"}:
+        if counts.keys() == {"insert"}:
+            touched = _Touched(_too_many(commit.files_listed(among)), [])
+        else:
             touched = _touched(places, commit, among, address, marked_from)
         for vector in touched.marked:
             commit.mark(vector)
@@ -119,38 +120,37 @@ def _touched(
         if len(files) == 1 and not is_marked(files[0]):
             # A row that is replaced lies in a file that is there.
             return _Touched(files, [])
-        if not any(map(is_marked, files)):
-            return _Touched(_holding(places, commit.read(files), files, address), [])
-        small = [file for file in files if file.size() < _BYTES_OF_ONE_FILE]
+        too_many = _too_many(files)
     else:
         held = delta.read(commit.spark, commit.path, commit.version).filter(among)
         files = commit.files_named(_names(places, held, address))
-        if not any(map(is_marked, files)):
-            return _Touched(files, [])
-        small = []
-    # Before it, Delta does not tell which row of a file it reads.
-    commit.allow_vectors()
-    where = [F.col("_metadata")[name].alias(name) for name in ("file_path", "row_index")]
-    held = commit.read(files).select(*address, *where)
-    vectors = commit.vectors(held.join(places, list(address), "left_semi"), files)
-    marked, copied = [], {}
-    for each in vectors:
-        if is_marked(each.file) and each.share <= _MOST_MARKED:
-            marked.append(each)
-        else:
-            copied[each.file.path()] = each.file
-    if len(small) > _MOST_SMALL_FILES:
-        left = {each.file.path() for each in marked}
-        copied |= {file.path(): file for file in small if file.path() not in left}
+        too_many = []
+    copied = {file.path(): file for file in too_many}
+    marked = []
+    if any(map(is_marked, files)):
+        # Before it, Delta does not tell which row of a file it reads.
+        commit.allow_vectors()
+        where = [F.col("_metadata")[name].alias(name) for name in ("file_path", "row_index")]
+        found = commit.read(files).select(*address, *where)
+        for vector in commit.vectors(found.join(places, list(address), "left_semi"), files):
+            if is_marked(vector.file) and vector.share <= _MOST_MARKED:
+                marked.append(vector)
+            else:
+                copied[vector.file.path()] = vector.file
+    elif isinstance(among, str):
+        names = _names(places, commit.read(files), address)
+        copied |= {file.path(): file for file in files if name_of(file.path()) in names}
+    else:
+        copied = {file.path(): file for file in files}
+    for vector in marked:
+        copied.pop(vector.file.path(), None)
     return _Touched(list(copied.values()), marked)
 
 
-def _holding(
-    places: DataFrame, held: DataFrame, files: Sequence[Any], address: Sequence[str]
-) -> list[Any]:
-    """Choose the files that hold one of the addresses."""
-    names = _names(places, held, address)
-    return [file for file in files if file.path().rsplit("/", 1)[-1] in names]
+def _too_many(files: Sequence[Any]) -> list[Any]:
+    """Choose the small ones, to be written together, when there are too many of them."""
+    small = [file for file in files if file.size() < _BYTES_OF_ONE_FILE]
+    return small if len(small) > _MOST_SMALL_FILES else []
 
 
 def _names(places: DataFrame, held: DataFrame, address: Sequence[str]) -> set[str]:
