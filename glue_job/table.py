@@ -66,8 +66,8 @@ class TableJob:
         """Read the batch log; raise when this config cannot go on with what the lake holds.
 
         Raises:
-            JobError: LAK010 other types, LAK011 another key, LAK012 other ignored columns; a
-                rebuild brings the last into line.
+            JobError: LAK010 other types, LAK011 another key, LAK012 other ignored columns (a
+                rebuild brings them into line), LAK013 no change ledger beside a history with rows.
         """
         for error in self.lake.contradictions():
             raise error

@@ -135,8 +135,13 @@ class TableLake:
                         fix=f"set the type of `{name}` back, or give the new column another name",
                     )
                 )
-        ledger = delta.columns_of(self.spark, self.paths.changes(self.table.name))
-        key = key_of_ledger(ledger)
+        ledger = self.paths.changes(self.table.name)
+        if not delta.exists(self.spark, ledger):
+            # Untouched, it was made by a process that ended before it made the next table.
+            if not delta.is_untouched(self.spark, path):
+                found.append(self._without_ledger(ledger))
+            return found
+        key = key_of_ledger(delta.columns_of(self.spark, ledger))
         if sorted(key) != sorted(self.table.primary_key):
             held_key, wanted_key = ", ".join(key), ", ".join(self.table.primary_key)
             found.append(
@@ -149,6 +154,16 @@ class TableLake:
                 )
             )
         return found
+
+    def _without_ledger(self, ledger: str) -> JobError:
+        return JobError(
+            code="LAK013",
+            what=f"the change ledger of `{self.table.name}` is gone: {ledger}",
+            why="late events are placed, and rows told to be known, by the ledger; the history has "
+            "rows that a new one would not know",
+            fix=f"put the folder back; without a copy of it, move the history away too and begin "
+            f"anew: cdcctl reload {self.table.name}",
+        )
 
     # -- reads
 

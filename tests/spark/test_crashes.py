@@ -70,6 +70,26 @@ def copy_of(lake: SmallLake, folder: Path) -> SmallLake:
     return SmallLake(lake.spark, folder, lake.config)
 
 
+def test_tables_that_were_not_all_made_are_made(spark: SparkSession, tmp_path: Path) -> None:
+    lake = SmallLake(spark, tmp_path)
+    lake.job()
+    for path in (lake.paths.changes(TABLE), lake.paths.quarantine(TABLE)):
+        shutil.rmtree(path)
+    lake.take(0, FIRST)
+    assert [row[0] for row in lake.timeline()] == [1, 3]
+
+
+def test_a_ledger_that_is_gone_is_named(begun: SmallLake, tmp_path: Path) -> None:
+    lake = copy_of(begun, tmp_path)
+    before = lake.timeline()
+    shutil.rmtree(lake.paths.changes(TABLE))
+    with pytest.raises(JobError, match="the change ledger of `people` is gone") as refused:
+        lake.take(1, SECOND)
+    assert refused.value.code == "LAK013"
+    assert lake.timeline() == before
+    assert not Path(lake.paths.changes(TABLE)).exists()
+
+
 def test_the_clean_run_is_right(clean: SmallLake) -> None:
     assert clean.timeline() == [
         (1, "ann", 30, 1, 2),
