@@ -219,7 +219,7 @@ class MessageRun:
             job = self._jobs[topic]
             rows = (
                 job.spark.read.schema(_MESSAGE)
-                .json(str(file.path))
+                .json(str(file.path.absolute()))
                 .filter(F.col("topic") == topic)
                 .dropDuplicates(["partition", "offset"])
                 .select(
@@ -271,7 +271,7 @@ def table_job(
 
     return TableJob(
         spark.newSession(),
-        LakePaths.below(str(lake)),
+        LakePaths.below(str(lake.absolute())),
         config.pipeline,
         config.pipeline.table(table),
         config_text=config.file.read_text(encoding="utf-8"),
