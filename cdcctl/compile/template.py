@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -38,7 +39,7 @@ class Rendered:
         """Give the hash that names the upload."""
         return hashlib.sha256(self.body.encode()).hexdigest()[:16]
 
-    @property
+    @cached_property
     def document(self) -> dict[str, Any]:
         """Give the template as an object."""
         held: dict[str, Any] = json.loads(self.body)

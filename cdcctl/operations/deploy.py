@@ -23,7 +23,7 @@ from cdcctl.operations.deploy_lock import locked
 from cdcctl.operations.deploy_phases import DeployHeading, beside_the_stack, phases_of
 from cdcctl.operations.durations import load_durations
 from cdcctl.operations.old_code import prune_code
-from cdcctl.operations.package import Package, package, upload
+from cdcctl.operations.package import CODE, Package, package, upload
 from cdcctl.operations.plan_file import (
     STEPS,
     ReviewedPlan,
@@ -67,13 +67,11 @@ class DeployRequest:
     verify: Verify = Verify.stack
     timeout_seconds: float = 5400.0
     interval_seconds: float = 5.0
-    sign_in: Callable[[], bool] = lambda: False
-    """Asks for new credentials during a wait; tells whether there are any."""
 
     @property
     def waiting(self) -> Waiting:
         """Give how long each wait may take."""
-        return Waiting(self.timeout_seconds, self.interval_seconds, sign_in=self.sign_in)
+        return Waiting(self.timeout_seconds, self.interval_seconds)
 
 
 @dataclass(frozen=True)
@@ -193,9 +191,9 @@ def deploy_pipeline(request: DeployRequest, confirm: Confirm, watch: DeployWatch
 
         require_fleet(config.pipeline)
     target = open_target(request.target)
-    aws = target.aws
-    request = replace(request, sign_in=lambda: signed_in(aws, watch))
-    watch.begin(DeployHeading(target.stack, aws.account, aws.region, phases_of(request.steps)))
+    watch.begin(
+        DeployHeading(target.stack, target.aws.account, target.aws.region, phases_of(request.steps))
+    )
     following = _following(request, target, watch)
     done: list[StepReport] = []
 
@@ -228,8 +226,8 @@ def deploy_pipeline(request: DeployRequest, confirm: Confirm, watch: DeployWatch
             if done[-1].status == BEGUN:
                 return DeployReport(target.stack, packed.code_hash, packed.config_hash, tuple(done))
         run_control.require_stack(target)
-        for step in _beside_the_stack(request, target, packed, config, watch):
-            finish(step())
+        for step in _beside_the_stack(request, target, packed, config, watch, following):
+            finish(step)
     return DeployReport(target.stack, packed.code_hash, packed.config_hash, tuple(done))
 
 
@@ -239,7 +237,8 @@ def _following(
     durations, warning = load_durations(target.aws.region)
     if warning:
         watch.warn(warning)
-    return infrastructure.Following(request.waiting, watch, watch.resource, durations)
+    waiting = replace(request.waiting, sign_in=lambda: signed_in(target.aws, watch))
+    return infrastructure.Following(waiting, watch, watch.resource, durations)
 
 
 def _infra(
@@ -357,50 +356,43 @@ def _beside_the_stack(
     packed: Package,
     config: LoadedConfig,
     watch: DeployWatch,
-) -> Iterator[Callable[[], StepReport]]:
-    waiting, steps = request.waiting, request.steps
+    following: infrastructure.Following,
+) -> Iterator[StepReport]:
+    waiting, steps = following.waiting, request.steps
 
-    def synced(sync: Callable[[], SyncReport]) -> Callable[[], StepReport]:
-        def step() -> StepReport:
-            report = sync()
-            return StepReport(report.what, _word(report.changed > 0), f"{report.changed} changed")
-
-        return step
+    def synced(report: SyncReport) -> StepReport:
+        return StepReport(report.what, _word(report.changed > 0), f"{report.changed} changed")
 
     if "db" in steps:
         watch.phase("db")
         watch.step("the source's tables")
         yield synced(
-            lambda: bootstrap_db(
-                target, config, dry_run=False, allow_breaking=request.allow_breaking
-            )
+            bootstrap_db(target, config, dry_run=False, allow_breaking=request.allow_breaking)
         )
     if "topics" in steps:
         watch.phase("topics")
         watch.step("the topics")
-        yield synced(lambda: sync_topics(target, config, dry_run=False))
+        yield synced(sync_topics(target, config, dry_run=False))
     if "catalog" in steps:
         watch.phase("catalog")
         watch.step("the catalog")
-        yield synced(lambda: sync_catalog(target, config, dry_run=False))
+        yield synced(sync_catalog(target, config, dry_run=False))
     if {"start", "code"} & set(steps):
         watch.phase("start")
-    if "start" in steps:
-        yield lambda: _endpoint(target, config, waiting, watch)
-        yield lambda: run_control.start_dms(target, waiting, watch)
-    if {"start", "code"} & set(steps):
-        yield lambda: run_control.start_glue(target, waiting, watch, _run_arguments(packed, target))
+        if "start" in steps:
+            yield _endpoint(target, config, waiting, watch)
+            yield run_control.start_dms(target, waiting, watch)
+        yield run_control.start_glue(target, waiting, watch, _run_arguments(packed, target))
     watch.phase("verify")
-    yield lambda: _verified(target, steps)
-    removed = _tidied(target, packed, watch) if "code" in steps else 0
-    if removed:
-        yield lambda: StepReport("old code", "done", f"{removed} packages removed")
+    yield _verified(target, steps)
+    if "code" in steps and (removed := _tidied(target, packed, watch)):
+        yield StepReport("old code", "done", f"{removed} packages removed")
     if request.verify is Verify.e2e:
         from cdcctl.operations.canary import fly_canary
         from cdcctl.operations.lakes import lake_of_stack
 
         lake = lake_of_stack(target, config.pipeline)
-        yield lambda: fly_canary(target, config.pipeline, lake, waiting, watch)
+        yield fly_canary(target, config.pipeline, lake, waiting, watch)
 
 
 def _tidied(target: Target, packed: Package, watch: DeployWatch) -> int:
@@ -441,7 +433,7 @@ def _run_arguments(packed: Package, target: Target) -> dict[str, str]:
     bucket = target.names.assets_bucket
     return {
         "--config": f"s3://{bucket}/config/{packed.config_hash}/tables.yaml",
-        "--extra-py-files": f"s3://{bucket}/code/{packed.code_hash}/glue_job.zip",
+        "--extra-py-files": f"s3://{bucket}/{CODE}{packed.code_hash}/glue_job.zip",
     }
 
 
@@ -474,6 +466,7 @@ def _plan(
     config: LoadedConfig,
     following: infrastructure.Following,
 ) -> Plan:
+    state = cfn.find_stack(target.aws, target.stack)
     refused = tuple(
         each.logical_id for each in change.replaced if each.logical_id not in request.allow_replace
     )
@@ -486,29 +479,21 @@ def _plan(
         packed.config_hash,
         tuple(infrastructure.as_document(change)),
         refused,
-        _config_changes(target, config),
-        *_costs(request, target, packed),
+        _config_changes(target, state, config),
+        cost_of(
+            packed.template.document, infrastructure.wanted_parameters(state, request.parameters)
+        ),
+        None if state is None or change.is_new else deployed_cost(target.aws, state),
         infrastructure.likely_minutes(change, packed.template, following.durations),
         beside_the_stack(request.steps),
     )
 
 
-def _costs(
-    request: DeployRequest, target: Target, packed: Package
-) -> tuple[Estimate, Estimate | None]:
-    """Estimate what the stack costs once it is deployed, and what it costs now."""
-    state = cfn.find_stack(target.aws, target.stack)
-    wanted = infrastructure.wanted_parameters(state, request.parameters)
-    after = cost_of(packed.template.document, wanted)
-    if state is None or state.status == cfn.REVIEWED:
-        return after, None
-    return after, deployed_cost(target.aws, state)
-
-
-def _config_changes(target: Target, config: LoadedConfig) -> tuple[ConfigChange, ...]:
+def _config_changes(
+    target: Target, state: cfn.StackState | None, config: LoadedConfig
+) -> tuple[ConfigChange, ...]:
     from glue_job.contract.loader import load
 
-    state = cfn.find_stack(target.aws, target.stack)
     deployed = state.parameters.get("ConfigHash") if state is not None else None
     if deployed is None:
         return ()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from cdcctl.local.layout import write_whole
 from cdcctl.state import state_folder
 
 SHIPPED_SECONDS = {
@@ -24,7 +24,7 @@ SHIPPED_SECONDS = {
 _SPREAD = (0.8, 1.3)
 """Creations differ from one another: what is left is told as a span."""
 _LEAST_SPREAD = (0.9, 1.1)
-LEAST_SECONDS = 30.0
+_LEAST_SECONDS = 30.0
 """What takes less does not make anybody wait, and is not remembered."""
 _SCHEMA = "cdcctl/durations/v1"
 _SAMPLES, _TYPES, _REGIONS = 10, 100, 50
@@ -68,7 +68,7 @@ class Durations:
 
     def add(self, kind: str, event: str, seconds: float) -> None:
         """Remember what a creation took; a file that cannot be written is done without."""
-        if seconds < LEAST_SECONDS:
+        if seconds < _LEAST_SECONDS:
             return
         _remember(self._held, kind, event, seconds)
         if self._file is None:
@@ -139,6 +139,4 @@ def _write(file: Path, held: Held) -> None:
         region: dict([*kinds.items()][-_TYPES:]) for region, kinds in [*held.items()][-_REGIONS:]
     }
     file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_name(f"{file.name}.{os.getpid()}")
-    part.write_text(json.dumps({"schema": _SCHEMA, "regions": kept}), encoding="utf-8")
-    part.replace(file)
+    write_whole(file, json.dumps({"schema": _SCHEMA, "regions": kept}))
