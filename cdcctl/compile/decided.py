@@ -41,9 +41,11 @@ class _Reading:
                 return self.value(met if self.holds(condition) else unmet)
             case {"Ref": str(name)} if name in self._values:
                 return self._values[name]
-            case {"Fn::Join": [str(between), parts]} if isinstance(self.value(parts), str):
+            case {"Fn::Join": [str(between), parts]}:
+                told = self.value(parts)
                 # A list parameter is a text with commas.
-                return between.join(self.value(parts).split(","))
+                is_text = isinstance(told, str)
+                return between.join(told.split(",")) if is_text else {"Fn::Join": [between, told]}
             case Mapping():
                 return {name: self.value(each) for name, each in written.items()}
             case list():

@@ -37,6 +37,11 @@ def printable(text: str) -> str:
     return text.translate(_CONTROLS)
 
 
+def on_one_line(text: str) -> str:
+    """Put a text that comes from elsewhere on one line, each run of white space as a space."""
+    return printable(" ".join(text.split()))
+
+
 def configure(*, color: bool = True, quiet: bool = False, interactive: bool = True) -> None:
     """Set the process-wide switches of the command line."""
     global _choices

@@ -14,7 +14,7 @@ from rich.text import Text
 from cdcctl.operations.deploy_phases import DeployHeading
 from cdcctl.operations.stack_clock import SlowResource, StackReading, TimedEvent, minutes
 from cdcctl.operations.stack_failure import is_cause
-from cdcctl.ui.console import printable
+from cdcctl.ui.console import on_one_line, printable
 
 _AREAS = {
     "EC2": "network",
@@ -97,7 +97,7 @@ def drawn(state: DeployState, width: int) -> Group:
     lines = [*_header(state, width), *_phases(state, width)]
     lines += _areas(state, width)
     lines += [
-        Text(f"{_FAILED} {name}  {event.status}  {_in_brief(event.reason)}", style="red")
+        Text(f"{_FAILED} {name}  {event.status}  {on_one_line(event.reason)}", style="red")
         for name, event in [*state.failed.items()][:_SHOWN]
     ]
     lines += [_slow(each, width) for each in state.reading.slow[:_SHOWN]]
@@ -176,10 +176,6 @@ def _areas(state: DeployState, width: int) -> Iterator[Text]:
         style = "green" if is_done else ""
         told.append(Text(f"{area} {mark}{done[area]}/{wanted[area]}", style=style))
     yield from (Text("  ").append_text(line) for line in _filled(told, width - 2))
-
-
-def _in_brief(text: str) -> str:
-    return printable(" ".join(text.split()))
 
 
 def _slow(each: SlowResource, width: int) -> Text:

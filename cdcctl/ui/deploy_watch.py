@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import Protocol
 
 from rich.console import Console, Group
@@ -69,19 +69,18 @@ class _Told:
         if self._events is not None:
             self._events.step(step)
 
-
-def _is_signed_in(command: str, terminal: AbstractContextManager[None]) -> bool:
-    """Ask to sign in again, the terminal being free meanwhile; off one nobody does."""
-    if not console.may_ask():
-        return False
-    with terminal:
-        sys.stderr.write(
-            "AWS does not take these credentials any more; what it has begun goes on.\n"
-            f"Sign in again in another terminal: {command}\n"
-            "Then press Enter here (Ctrl-C detaches): "
-        )
-        sys.stderr.flush()
-        return bool(sys.stdin.readline())
+    def sign_in(self: Progress, command: str) -> bool:
+        """Ask to sign in again, the terminal being free meanwhile; off one nobody does."""
+        if not console.may_ask():
+            return False
+        with self.paused():
+            sys.stderr.write(
+                "AWS does not take these credentials any more; what it has begun goes on.\n"
+                f"Sign in again in another terminal: {command}\n"
+                "Then press Enter here (Ctrl-C detaches): "
+            )
+            sys.stderr.flush()
+            return bool(sys.stdin.readline())
 
 
 class _Undrawn(_Told):
@@ -96,10 +95,6 @@ class _Undrawn(_Told):
     def warn(self, text: str) -> None:
         """Print it."""
         console.warn(text)
-
-    def sign_in(self, command: str) -> bool:
-        """Ask to sign in again; tell whether it was done."""
-        return _is_signed_in(command, nullcontext())
 
 
 class SilentDeploy(_Undrawn, SilentProgress):
@@ -191,10 +186,6 @@ class DeployScreen(_Told):
         self.close()
         yield
         self.open()
-
-    def sign_in(self, command: str) -> bool:
-        """Ask to sign in again; tell whether it was done."""
-        return _is_signed_in(command, self.paused())
 
     def open(self) -> None:
         """Begin to draw; a Live that was stopped would draw over what came after it."""

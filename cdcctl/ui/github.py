@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
+from cdcctl.ui.console import on_one_line
+
 
 def add_summary(heading: str, columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
     """Add a table to the summary of the step that runs this; elsewhere do nothing."""
@@ -14,7 +16,7 @@ def add_summary(heading: str, columns: Iterable[str], rows: Iterable[Iterable[st
     if not summary:
         return
     names = [*columns]
-    lines = [f"### {_on_one_line(heading)}", "", _row(names), "|" + "---|" * len(names)]
+    lines = [f"### {on_one_line(heading)}", "", _row(names), "|" + "---|" * len(names)]
     lines += [_row(each) for each in rows]
     # What was done is told on the terminal too: a summary that cannot be written ends nothing.
     with suppress(OSError), Path(summary).open("a", encoding="utf-8") as file:
@@ -22,8 +24,4 @@ def add_summary(heading: str, columns: Iterable[str], rows: Iterable[Iterable[st
 
 
 def _row(cells: Iterable[str]) -> str:
-    return "| " + " | ".join(_on_one_line(cell).replace("|", "\\|") for cell in cells) + " |"
-
-
-def _on_one_line(text: str) -> str:
-    return " ".join(text.split())
+    return "| " + " | ".join(on_one_line(cell).replace("|", "\\|") for cell in cells) + " |"

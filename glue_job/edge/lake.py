@@ -31,7 +31,7 @@ from glue_job.edge import commit, delta
 from glue_job.edge.batch_log import BatchLog
 from glue_job.edge.deequ import measure
 from glue_job.edge.delta import WriteId
-from glue_job.edge.replace import replace_rows
+from glue_job.edge.replace import SMALL_FILE_BYTES, replace_rows
 from glue_job.errors import JobError
 from glue_job.pipeline.entries import linked
 from glue_job.pipeline.past import release
@@ -50,7 +50,7 @@ from glue_job.stopwatch import Stopwatch
 _LEDGERED = ("applied", "unchanged", "superseded", "duplicate")
 """Outcomes of accepted events: such a batch ends with a commit to history."""
 
-_MARKED_FROM = {"auto": 4 << 20, "always": 0, "never": None}
+_MARKED_FROM = {"auto": SMALL_FILE_BYTES, "always": 0, "never": None}
 """From how many bytes on a file keeps the rows that end, by `history.deletion_vectors`."""
 
 

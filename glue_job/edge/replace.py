@@ -23,7 +23,7 @@ from glue_job.pipeline.past import MOST_BROADCAST
 
 _BYTES_A_TASK = 32 << 20
 _ROWS_A_TASK = 250_000
-_BYTES_OF_ONE_FILE = 4 << 20
+SMALL_FILE_BYTES = 4 << 20
 """So little is written as one file: a table of one file needs no search for the ones concerned."""
 _MOST_SMALL_FILES = 8
 """With more files that small in a partition they are written together."""
@@ -98,7 +98,7 @@ def replace_rows(
             kept = found.join(places, list(address), "left_anti").select(*columns).coalesce(tasks)
             commit.remove(touched.copied)
             new = kept.unionByName(new)
-            if size <= _BYTES_OF_ONE_FILE and count <= _ROWS_A_TASK:
+            if size <= SMALL_FILE_BYTES and count <= _ROWS_A_TASK:
                 new = new.coalesce(1)
         commit.add(new)
 
@@ -123,7 +123,8 @@ def _touched(
         too_many = _too_many(files)
     else:
         held = delta.read(commit.spark, commit.path, commit.version).filter(among)
-        files = commit.files_named(_names(places, held, address))
+        names = _names(places, held, address)
+        files = commit.files_named(names) if names else []
         too_many = []
     copied = {file.path(): file for file in too_many}
     marked = []
@@ -149,7 +150,7 @@ def _touched(
 
 def _too_many(files: Sequence[Any]) -> list[Any]:
     """Choose the small ones, to be written together, when there are too many of them."""
-    small = [file for file in files if file.size() < _BYTES_OF_ONE_FILE]
+    small = [file for file in files if file.size() < SMALL_FILE_BYTES]
     return small if len(small) > _MOST_SMALL_FILES else []
 
 
