@@ -75,6 +75,12 @@ class StackEvent:
     reason: str
 
 
+def find_made(aws: Aws, name: str) -> StackState | None:
+    """Give a stack that is more than the place of a change set to be reviewed."""
+    state = find_stack(aws, name)
+    return None if state is None or state.status == REVIEWED else state
+
+
 def find_stack(aws: Aws, name: str) -> StackState | None:
     """Give a stack by name or id; None when there is none, or it was deleted."""
     try:

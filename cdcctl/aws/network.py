@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from cdcctl.aws.errors import AwsError
 from cdcctl.aws.session import Aws
 
@@ -11,9 +13,9 @@ def leftover_interfaces(aws: Aws, groups: list[str]) -> list[str]:
     return _unused(aws, "group-id", groups) if groups else []
 
 
-def interfaces_of_function(aws: Aws, function: str) -> list[str]:
-    """Give the interfaces that were made for a Lambda and that nothing uses any more."""
-    return _unused(aws, "description", [f"AWS Lambda VPC ENI-{function}-*"])
+def interfaces_of_functions(aws: Aws, functions: Iterable[str]) -> list[str]:
+    """Give the interfaces that were made for Lambdas and that nothing uses any more."""
+    return _unused(aws, "description", [f"AWS Lambda VPC ENI-{each}-*" for each in functions])
 
 
 def _unused(aws: Aws, name: str, values: list[str]) -> list[str]:

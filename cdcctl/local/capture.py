@@ -42,7 +42,13 @@ from cdcctl.local.pgoutput import Begin, Change, Commit, Decoder, Delete, Insert
 from cdcctl.local.postgres import SESSION_OPTIONS
 from cdcctl.local.slot import ensure_publication, ensure_slot, start_stream
 from cdcctl.local.snapshot import TableLoad
-from cdcctl.local.source_table import SourceTable, SourceTableMissing, describe
+from cdcctl.local.source_table import (
+    SourceTable,
+    SourceTableMissing,
+    TypeCatalog,
+    describe,
+    describe_table,
+)
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
@@ -235,10 +241,11 @@ class Capture:
         session.look_due = time.monotonic() + LOOK_SECONDS
         # A source that does not answer is noticed by the stream.
         with suppress(psycopg2.Error), closing(self._connect()) as connection:
+            types = TypeCatalog(connection)
             for name, table in session.tables.items():
                 state = self._state.table(name)
                 try:
-                    describe(connection, {name: table.topic}, session.tables)
+                    describe_table(connection, types, name, table.topic, table.primary_key)
                 except SourceTableMissing as missing:
                     state.problem, state.fix = str(missing), missing.fix
                 else:

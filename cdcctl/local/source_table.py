@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -92,41 +92,41 @@ ORDER BY position
 """
 
 
-def describe(
-    connection: Connection,
-    topics: Mapping[str, str],
-    known: Mapping[str, SourceTable] | None = None,
-) -> dict[str, SourceTable]:
-    """Read the tables of `topics` (`schema.table` -> topic) from the catalog.
-
-    Raises SourceTableMissing, whose remedy names the key that a table was `known` to have.
-    """
+def describe(connection: Connection, topics: Mapping[str, str]) -> dict[str, SourceTable]:
+    """Read the tables of `topics` (`schema.table` -> topic) from the catalog."""
     types = TypeCatalog(connection)
-    described = {}
-    for name, topic in topics.items():
-        schema, _, table = name.partition(".")
-        quoted = f"{quote(schema)}.{quote(table)}"
-        with connection.cursor() as cursor:
-            cursor.execute(COLUMNS, (quoted,))
-            columns = tuple(
-                SourceColumn(column, types.resolve(type_id, modifier), not not_null)
-                for column, type_id, modifier, not_null in cursor.fetchall()
-            )
-            cursor.execute(PRIMARY_KEY, (quoted,))
-            primary_key = tuple(column for (column,) in cursor.fetchall())
-        if not columns:
-            raise SourceTableMissing(
-                f"table {name} does not exist",
-                "cdcctl local down, then cdcctl local up: it is made",
-            )
-        if not primary_key:
-            key = known[name].primary_key if known and name in known else ("...",)
-            raise SourceTableMissing(
-                f"table {name} has no primary key: its updates and deletes cannot be captured",
-                f"at the source: ALTER TABLE {name} ADD PRIMARY KEY ({', '.join(key)})",
-            )
-        described[name] = SourceTable(schema, table, topic, columns, primary_key)
-    return described
+    return {name: describe_table(connection, types, name, topic) for name, topic in topics.items()}
+
+
+def describe_table(
+    connection: Connection,
+    types: TypeCatalog,
+    name: str,
+    topic: str,
+    key: Sequence[str] = ("...",),
+) -> SourceTable:
+    """Read a table; raises SourceTableMissing, whose remedy names the key that it had."""
+    schema, _, table = name.partition(".")
+    quoted = f"{quote(schema)}.{quote(table)}"
+    with connection.cursor() as cursor:
+        cursor.execute(COLUMNS, (quoted,))
+        columns = tuple(
+            SourceColumn(column, types.resolve(type_id, modifier), not not_null)
+            for column, type_id, modifier, not_null in cursor.fetchall()
+        )
+        cursor.execute(PRIMARY_KEY, (quoted,))
+        primary_key = tuple(column for (column,) in cursor.fetchall())
+    if not columns:
+        raise SourceTableMissing(
+            f"table {name} does not exist",
+            "cdcctl local down, then cdcctl local up: it is made",
+        )
+    if not primary_key:
+        raise SourceTableMissing(
+            f"table {name} has no primary key: its updates and deletes cannot be captured",
+            f"at the source: ALTER TABLE {name} ADD PRIMARY KEY ({', '.join(key)})",
+        )
+    return SourceTable(schema, table, topic, columns, primary_key)
 
 
 def quote(identifier: str) -> str:

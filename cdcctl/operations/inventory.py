@@ -95,6 +95,7 @@ def take_inventory(target: Target) -> Inventory:
     }
     there = tuple(name for name, state in states.items() if state is not None)
     main = states[target.stack]
+    made = None if main is None or main.status == cfn.REVIEWED else main
     return Inventory(
         target.stack,
         target.aws.account,
@@ -105,8 +106,8 @@ def take_inventory(target: Target) -> Inventory:
         log_groups(target),
         tuple(_databases(target, main)),
         tuple(_lake_rows(target)),
-        find_leftovers(target, is_stack_there=main is not None),
-        None if main is None or main.status == cfn.REVIEWED else deployed_cost(target.aws, main),
+        find_leftovers(target, is_stack_there=made is not None),
+        None if made is None else deployed_cost(target.aws, made),
     )
 
 

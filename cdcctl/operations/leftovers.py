@@ -161,9 +161,8 @@ def _secrets(target: Target, *, are_own: bool) -> Iterator[Leftover]:
 
 def interfaces(target: Target) -> Iterator[Leftover]:
     """Give the interfaces that Lambda has not taken back."""
-    for function in target.names.functions:
-        for interface in network.interfaces_of_function(target.aws, function):
-            yield Leftover("network interface", interface)
+    for interface in network.interfaces_of_functions(target.aws, target.names.functions):
+        yield Leftover("network interface", interface)
 
 
 def held_secrets(target: Target) -> Iterator[Mapping[str, Any]]:

@@ -59,6 +59,7 @@ class StackReport:
     children: tuple[ChildReport, ...] = ()
     tables: tuple[CaptureReport, ...] = ()
     warnings: tuple[str, ...] = ()
+    config_problems: tuple[Problem, ...] = ()
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -67,7 +68,7 @@ class StackReport:
             return ()
         return (
             *(problem for child in self.children for problem in _of_child(child)),
-            *_of_config(self.config, self.config_hash),
+            *self.config_problems,
             *(problem for table in self.tables for problem in _of_table(table)),
         )
 
@@ -89,8 +90,9 @@ def read_report(stack: StackDirectory, was_up: bool = False) -> StackReport:
             "the stack was killed, or the machine was restarted: its data is kept, "
             "`cdcctl local up` goes on"
         )
+    capture = read_document(stack.capture)
     children = tuple(
-        _child(stack, name, child, is_up) for name, child in state.get("children", {}).items()
+        _child(name, child, capture, is_up) for name, child in state.get("children", {}).items()
     )
     return StackReport(
         directory=stack.root,
@@ -103,8 +105,9 @@ def read_report(stack: StackDirectory, was_up: bool = False) -> StackReport:
         kafka=state.get("kafka", {}) if is_up else {},
         lake=str(stack.lake),
         children=children,
-        tables=_tables(stack, state.get("tables", {})),
+        tables=_tables(stack, state.get("tables", {}), capture.get("tables", {})),
         warnings=tuple(warnings),
+        config_problems=_of_config(state.get("config", ""), state.get("config_hash", "")),
     )
 
 
@@ -117,23 +120,23 @@ def _of_child(child: ChildReport) -> list[Problem]:
     return [Problem(said, problem["fix"] or f"cdcctl logs {child.name} --local")]
 
 
-def _of_config(file: str, running: str) -> list[Problem]:
+def _of_config(file: str, running: str) -> tuple[Problem, ...]:
     """Compare the config that the stack was started with to what its file holds now."""
     if not file:
-        return []
+        return ()
     try:
         now = hash_of(Path(file).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError):
-        return [Problem(f"the config {file} cannot be read any more", "put it back")]
+        return (Problem(f"the config {file} cannot be read any more", "put it back"),)
     if now == running:
-        return []
-    return [
+        return ()
+    return (
         Problem(
             f"{Path(file).name} has changed since the stack was started: it runs the old one"
             f" ({running[:6]}, now {now[:6]})",
             "cdcctl local down, then cdcctl local up",
-        )
-    ]
+        ),
+    )
 
 
 def _of_table(table: CaptureReport) -> list[Problem]:
@@ -148,10 +151,9 @@ def _of_table(table: CaptureReport) -> list[Problem]:
     )
 
 
-def _child(stack: StackDirectory, name: str, child: dict[str, Any], is_up: bool) -> ChildReport:
+def _child(name: str, child: dict[str, Any], capture: dict[str, Any], is_up: bool) -> ChildReport:
     state, problem = child["state"] if is_up else "stopped", child["problem"]
-    capture = read_document(stack.capture) if name == "capture" else {}
-    if state == "ready" and capture.get("state") == "waiting":
+    if (name, state, capture.get("state")) == ("capture", "ready", "waiting"):
         # The process lives, and waits for a server or for something that an operator must mend.
         state = "waiting"
         problem = {
@@ -171,8 +173,9 @@ def _child(stack: StackDirectory, name: str, child: dict[str, Any], is_up: bool)
     )
 
 
-def _tables(stack: StackDirectory, captured: dict[str, str]) -> tuple[CaptureReport, ...]:
-    told = read_document(stack.capture).get("tables", {})
+def _tables(
+    stack: StackDirectory, captured: dict[str, str], told: dict[str, Any]
+) -> tuple[CaptureReport, ...]:
     job = read_state(stack.job_state)
     return tuple(
         _table(name, topic, told.get(name, {}), job.get(name.partition(".")[2], {}))

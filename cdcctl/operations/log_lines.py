@@ -55,6 +55,8 @@ class LogRequest:
 
 Reader = Callable[[], Iterable[LogLine]]
 Readers = Callable[[LogRequest], list[Reader]]
+_Group = tuple[str, str, str | None]
+"""Source, log group, and how a stream's name begins."""
 """Gives a reader for each part whose lines are wanted."""
 
 
@@ -140,45 +142,44 @@ def stack_readers(target: Target, request: LogRequest) -> list[Reader]:
     found: list[Reader] = []
     if kind in {"cfn", "all"}:
         found.append(partial(_stack_events, target, request.since))
-    for source, group, prefix in _groups(target, name):
+    groups = [*_groups_of_job(target)] if kind in {"glue", "all"} else []
+    for source, group, prefix in (*groups, *_fixed_groups(target, name)):
         if kind in {source.partition(":")[0], "all"}:
             found.append(partial(_group_lines, target, source, group, prefix, request.since))
     return found
 
 
-def _groups(target: Target, function: str) -> Iterator[tuple[str, str, str | None]]:
-    """Give source, log group and the beginning of a stream's name, by the names of the stack."""
+def _groups_of_job(target: Target) -> Iterator[_Group]:
+    """Give the job's groups, those of its security configuration and those of all jobs, by run."""
     from cdcctl.aws import glue
 
-    names = target.names
     try:
-        runs = [run.id for run in glue.runs(target.aws, names.glue_job)[:3]]
+        runs = [run.id for run in glue.runs(target.aws, target.names.glue_job)[:3]]
     except AwsError as error:
         if error.aws_code != "EntityNotFoundException":
             raise
-        runs = []
-    groups = _job_groups(target) if runs else []
-    for run in runs:
-        for group in groups:
-            yield "glue", group, run
+        return
+    if not runs:
+        return
+    own = [
+        each["logGroupName"]
+        for beginning in target.names.glue_log_groups
+        for each in target.aws.pages(
+            "logs", "describe_log_groups", "logGroups", logGroupNamePrefix=beginning
+        )
+    ]
+    yield from (("glue", group, run) for run in runs for group in (*own, *_GLUE_GROUPS))
+
+
+def _fixed_groups(target: Target, function: str) -> Iterator[_Group]:
+    """Give the groups that have the same name in each stack."""
+    names = target.names
     yield "dms", names.dms_log_group, None
     yield "msk", names.kafka_log_group, None
     for each in (*names.functions, names.bootstrap_servers):
         short = each.removeprefix(f"{target.stack}-")
         if function in {"", each, short}:
             yield f"lambda:{short}", f"/aws/lambda/{each}", None
-
-
-def _job_groups(target: Target) -> list[str]:
-    """Name the job's log groups: those of its security configuration, and those of all jobs."""
-    own = (
-        each["logGroupName"]
-        for beginning in target.names.glue_log_groups
-        for each in target.aws.pages(
-            "logs", "describe_log_groups", "logGroups", logGroupNamePrefix=beginning
-        )
-    )
-    return [*own, *_GLUE_GROUPS]
 
 
 def _group_lines(

@@ -197,12 +197,18 @@ def _stays(before: Inventory, keeping: Keeping, *, takes_snapshots: bool) -> Sta
 
 def remaining(target: Target, kept: tuple[str, ...], *, takes_snapshots: bool) -> tuple[str, ...]:
     """Name what is there although it should be gone."""
-    after = take_inventory(target)
+    stacks = [
+        name
+        for name in (target.stack, target.names.bootstrap_stack)
+        if cfn.find_stack(target.aws, name) is not None
+    ]
+    buckets = [name for name in target.names.buckets if name not in kept]
+    leftovers = find_leftovers(target, is_stack_there=target.stack in stacks)
     return (
-        *(f"stack {name}" for name in after.stacks),
-        *(f"bucket {each.name}" for each in after.buckets if each.name not in kept),
-        *(f"log group {name}" for name in after.log_groups),
-        *(str(each) for each in after.leftovers if takes_snapshots or not each.is_backup),
+        *(f"stack {name}" for name in stacks),
+        *(f"bucket {name}" for name in buckets if s3.has_bucket(target.aws, name)),
+        *(f"log group {name}" for name in log_groups(target)),
+        *(str(each) for each in leftovers if takes_snapshots or not each.is_backup),
     )
 
 

@@ -17,6 +17,7 @@ import jsonschema
 import pytest
 
 from cdcctl import app
+from cdcctl.aws.cloudformation import REVIEWED
 from cdcctl.aws.errors import AwsError
 from cdcctl.bundle import hash_of_files
 from cdcctl.compile.artefacts import ddl_artefact
@@ -277,6 +278,17 @@ def test_a_healthy_account_passes_every_check() -> None:
             "demo-delta-123456789012",
         ),
         (
+            {
+                "list_buckets": {"Buckets": [{"Name": "demo-delta-123456789012"}]},
+                "describe_stacks": {
+                    "Stacks": [{**STACK["describe_stacks"]["Stacks"][0], "StackStatus": REVIEWED}]
+                },
+            },
+            "leftover buckets",
+            "fail",
+            "demo-delta-123456789012",
+        ),
+        (
             {"describe_log_groups": [{"logGroupName": "/aws/lambda/demo-sql-runner"}]},
             "leftover log groups",
             "fail",
@@ -351,7 +363,7 @@ def of_stack(**answers: Any) -> dict[str, tuple[str, str]]:
             "Stacks": [
                 {
                     **state,
-                    "Outputs": [{"OutputKey": "VpcId", "OutputValue": "vpc-1"}],
+                    "Outputs": [],
                     "Parameters": [
                         {"ParameterKey": key, "ParameterValue": value}
                         for key, value in parameters.items()

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
-from cdcctl.aws.cloudformation import find_stack, stack_outputs
+from cdcctl.aws.cloudformation import find_made, stack_outputs
 from cdcctl.aws.errors import AwsError
 from cdcctl.compile.names import MAX_BUCKET_NAME
 from cdcctl.operations.doctor.check import NOT_SET, Check, Probe
@@ -258,7 +258,7 @@ def _quota(target: Target, quota: Quota) -> Check:
     )
     allowed = int(answer["Quota"]["Value"])
     seen = f"{used} of {allowed} are used" if quota.used else f"{allowed} are allowed"
-    if used + quota.taken <= allowed or find_stack(target.aws, target.stack) is not None:
+    if used + quota.taken <= allowed or find_made(target.aws, target.stack) is not None:
         return Check(_AREA, name, "pass", seen)
     return Check(
         _AREA,

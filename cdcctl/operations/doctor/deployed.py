@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 from cdcctl.aws import cloudformation as cfn
 from cdcctl.aws import s3
 from cdcctl.bundle import hash_of_files
 from cdcctl.operations.configuration import LoadedConfig
 from cdcctl.operations.doctor.check import Check, Probe
+from cdcctl.operations.package import CODE, MANIFEST
 from cdcctl.operations.target import Target
 from cdcctl.operations.topic_sync import sync_topics
 
@@ -23,8 +23,8 @@ def probes(target: Target, config: LoadedConfig) -> tuple[Probe, ...]:
 
     def of_stack(name: str, look: Callable[[cfn.StackState], Check]) -> Probe:
         def checked() -> Check:
-            state = cfn.find_stack(target.aws, target.stack)
-            if state is None or state.status == cfn.REVIEWED:
+            state = cfn.find_made(target.aws, target.stack)
+            if state is None:
                 return Check(_AREA, name, "unknown", "the stack is not there yet", "cdcctl deploy")
             return look(state)
 
@@ -40,13 +40,13 @@ def probes(target: Target, config: LoadedConfig) -> tuple[Probe, ...]:
 
 def _code(target: Target, state: cfn.StackState) -> Check:
     """Hold the uploaded bundle against its manifest, and that against the hash that names it."""
-    folder = f"code/{state.parameters['CodeHash']}"
-    body = s3.read(target.aws, target.names.assets_bucket, f"{folder}/manifest.json")
+    folder = f"{CODE}{state.parameters['CodeHash']}"
+    body = s3.read(target.aws, target.names.assets_bucket, f"{folder}/{MANIFEST}")
     if body is None:
-        return _wrong(target, "code", f"{folder}/manifest.json is gone", "code")
+        return _wrong(target, "code", f"{folder}/{MANIFEST} is gone", "code")
     files = json.loads(body)["files"]
     if hash_of_files(files) != state.parameters["CodeHash"]:
-        return _wrong(target, "code", f"{folder}/manifest.json is not the bundle's", "code")
+        return _wrong(target, "code", f"{folder}/{MANIFEST} is not the bundle's", "code")
     held = {
         each["Key"]: each["Size"]
         for each in target.aws.pages(
@@ -57,15 +57,11 @@ def _code(target: Target, state: cfn.StackState) -> Check:
             Prefix=f"{folder}/",
         )
     }
-    wrong = [each["name"] for each in files if _size(held, folder, each) != each["size"]]
+    wrong = [e["name"] for e in files if held.get(f"{folder}/{e['name']}") != e["size"]]
     if wrong:
         listed = ", ".join(wrong)
         return _wrong(target, "code", f"gone or cut in {folder}: {listed}", "code")
     return Check(_AREA, "code", "pass", f"{len(files)} files of {folder}, as they were packed")
-
-
-def _size(held: Mapping[str, int], folder: str, file: Mapping[str, Any]) -> int | None:
-    return held.get(f"{folder}/{file['name']}")
 
 
 def _config(target: Target, state: cfn.StackState) -> Check:
@@ -90,12 +86,10 @@ def _endpoints(target: Target, state: cfn.StackState) -> Check:
         for each in cfn.resources(target.aws, state.id)
         if each["ResourceType"] == "AWS::EC2::VPCEndpoint" and each.get("PhysicalResourceId")
     }
-    of_network = [{"Name": "vpc-id", "Values": [state.outputs["VpcId"]]}]
+    # A stack whose creation goes on, or has failed, has no outputs that would name its network.
     states = {
         each["VpcEndpointId"]: each["State"].lower()
-        for each in target.aws.pages(
-            "ec2", "describe_vpc_endpoints", "VpcEndpoints", Filters=of_network
-        )
+        for each in target.aws.pages("ec2", "describe_vpc_endpoints", "VpcEndpoints")
     }
     wrong = [
         f"{name} is {states.get(id_, 'gone')}"

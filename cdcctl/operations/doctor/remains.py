@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
-from cdcctl.aws.cloudformation import find_stack
+from cdcctl.aws.cloudformation import find_made
 from cdcctl.aws.errors import AwsError
 from cdcctl.operations.doctor.check import Check, Probe, Verdict
 from cdcctl.operations.leftovers import (
@@ -45,7 +45,7 @@ def probes(target: Target) -> tuple[Probe, ...]:
 def _leftovers(target: Target, kind: _Kind) -> Check:
     """Look for one kind; while the stack is there they are its own."""
     name = f"leftover {kind.name}"
-    if find_stack(target.aws, target.stack) is not None:
+    if find_made(target.aws, target.stack) is not None:
         return Check(_AREA, name, "pass", "the stack is there; its parts are its own")
     found = [str(each) for each in kind.remains(target)]
     if not found:

@@ -204,10 +204,10 @@ def _of_columns(
 
 def state_of_stack(target: Target, config: LoadedConfig) -> State | None:
     """Have the stack's Lambda look; None when there is no stack."""
-    from cdcctl.aws.cloudformation import find_stack
+    from cdcctl.aws.cloudformation import find_made
     from cdcctl.operations.compiled_upload import ask, compiled
 
-    if find_stack(target.aws, target.stack) is None:
+    if find_made(target.aws, target.stack) is None:
         return None
     file = compiled(config, "ddl.json")
     return ask(target, target.names.sql_runner, file, {"action": "inspect"})

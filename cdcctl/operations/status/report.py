@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotInTime
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -27,7 +28,6 @@ from cdcctl.operations.target import Target, open_target
 from glue_job.contract.model import Pipeline
 
 BUDGET_SECONDS = 5.0
-_WORKERS = 8
 _SLOT_LAG_LIMIT = 5 * 1024**3
 _LATENCY_LIMIT_SECONDS = 300.0
 _LAG_LIMIT_SECONDS = 300.0
@@ -125,18 +125,19 @@ def examine(examined: Examined, config: Path, at: datetime) -> StatusReport:
     target, pipeline = examined.target, examined.pipeline
     stack = require_stack(target)
     tables = tuple(table.name for table in pipeline.streamed_tables)
-    pool = ThreadPoolExecutor(max_workers=_WORKERS)
-    asked: dict[str, Future[Any]] = {
-        "source": pool.submit(parts.read_source, target, stack),
-        "cluster": pool.submit(parts.read_cluster, target, stack),
-        "replication": pool.submit(parts.read_replication, target, stack),
-        "job": pool.submit(parts.read_job, target, stack),
-        "lake": pool.submit(read_lake, examined.lake, tables, at),
-        "lags": pool.submit(parts.read_lags, target, tables),
-        "halted": pool.submit(parts.read_halted, target, pipeline),
-        "deployed_config": pool.submit(parts.read_deployed_config, target, stack),
-        "cost": pool.submit(deployed_cost, target.aws, stack),
+    asks: dict[str, Callable[[], Any]] = {
+        "source": partial(parts.read_source, target, stack),
+        "cluster": partial(parts.read_cluster, target, stack),
+        "replication": partial(parts.read_replication, target, stack),
+        "job": partial(parts.read_job, target, stack),
+        "lake": partial(read_lake, examined.lake, tables, at),
+        "lags": partial(parts.read_lags, target, tables),
+        "halted": partial(parts.read_halted, target, pipeline),
+        "deployed_config": partial(parts.read_deployed_config, target, stack),
+        "cost": partial(deployed_cost, target.aws, stack),
     }
+    pool = ThreadPoolExecutor(max_workers=len(asks))
+    asked = {name: pool.submit(ask) for name, ask in asks.items()}
     ends_at = time.monotonic() + BUDGET_SECONDS
     told: dict[str, Any] = {name: _part(future, ends_at) for name, future in asked.items()}
     pool.shutdown(wait=False, cancel_futures=True)
