@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from xdist.scheduler import LoadFileScheduling
+from xdist.scheduler import LoadScopeScheduling
 
 if TYPE_CHECKING:
     from xdist.remote import Producer
@@ -35,7 +35,7 @@ def rank(nodeid: str) -> int:
     return LONGEST.index(unit) if unit in LONGEST else len(LONGEST)
 
 
-class LongestFirst(LoadFileScheduling):
+class LongestFirst(LoadScopeScheduling):
     """Hands out files in the order of the collection, those that share a session as one."""
 
     def _split_scope(self, nodeid: str) -> str:

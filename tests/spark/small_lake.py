@@ -40,6 +40,15 @@ tables:
     transforms:
       - {id: lower_name, type: lower, column: name, order: 1}
 """
+
+
+def keeping(choice: str) -> str:
+    """Give CONFIG with this choice of deletion vectors."""
+    key = "    primary_key: id\n"
+    assert CONFIG.count(key) == 1
+    return CONFIG.replace(key, f"{key}    history: {{deletion_vectors: {choice}}}\n")
+
+
 _COLUMNS = "topic string, partition int, offset bigint, timestamp timestamp, value string"
 
 

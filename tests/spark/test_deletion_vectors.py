@@ -14,17 +14,11 @@ from pyspark.sql import SparkSession
 
 from glue_job.edge import replace as edge
 from tests.oracle.dms import Record
-from tests.spark.small_lake import CONFIG, TABLE, SmallLake, change
+from tests.spark.small_lake import TABLE, SmallLake, change, keeping
 
 pytestmark = pytest.mark.spark
 
 KEYS = range(1, 31)
-
-
-def keeping(choice: str) -> str:
-    return CONFIG.replace(
-        "primary_key: id", f"primary_key: id\n    history: {{deletion_vectors: {choice}}}"
-    )
 
 
 FIRST = [change("insert", key, key, name="ann", age=30) for key in KEYS]

@@ -17,7 +17,7 @@ from pyspark.sql import SparkSession
 
 from tests.oracle.dms import Record
 from tests.spark.engine import Workspace
-from tests.spark.small_lake import CONFIG, TOPIC, SmallLake, change
+from tests.spark.small_lake import TOPIC, SmallLake, change, keeping
 
 pytestmark = [pytest.mark.spark, pytest.mark.timeout(1800)]
 
@@ -73,8 +73,7 @@ def _config(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "tables.yaml"
     # Files of this size would be copied; the job is to be killed among deletion vectors as well.
-    vectors = "primary_key: id\n    history: {deletion_vectors: always}"
-    file.write_text(CONFIG.replace("primary_key: id", vectors))
+    file.write_text(keeping("always"))
     return file
 
 

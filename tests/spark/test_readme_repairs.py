@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import shutil
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,9 @@ from pyspark.sql import SparkSession
 
 from cdcctl import app
 from cdcctl.local import job, repairs
-from tests.oracle.dms import Record
+from tests.oracle.dms import Record, line
 from tests.readme_blocks import hold_to_readme
+from tests.spark.engine import Workspace
 
 pytestmark = pytest.mark.spark
 
@@ -42,29 +43,18 @@ class Kept:
         """Go on."""
 
 
-def write_messages(folder: Path) -> None:
-    folder.mkdir()
-    lines = [
-        {
-            "topic": "cdc-vehicles",
-            "partition": 0,
-            "offset": number,
-            "timestamp": int(START.timestamp() * 1000),
-            "key": None,
-            "value": Record(
-                operation="insert",
-                table="vehicles",
-                data=row,
-                emission=START + timedelta(minutes=number, seconds=1),
-                commit=START + timedelta(minutes=number),
-                lsn=0x1000 + number,
-                record_id=1,
-            ).value,
-        }
-        for number, row in enumerate(ROWS)
-    ]
-    text = "".join(json.dumps(line) + "\n" for line in lines)
-    (folder / "0001.jsonl").write_text(text, encoding="utf-8")
+def messages() -> Iterator[dict[str, Any]]:
+    for number, row in enumerate(ROWS):
+        record = Record(
+            operation="insert",
+            table="vehicles",
+            data=row,
+            emission=START + timedelta(minutes=number, seconds=1),
+            commit=START + timedelta(minutes=number),
+            lsn=0x1000 + number,
+            record_id=1,
+        )
+        yield line("cdc-vehicles", 0, number, int(START.timestamp() * 1000), record.value)
 
 
 def test_the_repairs_print_what_the_readme_says(
@@ -76,13 +66,13 @@ def test_the_repairs_print_what_the_readme_says(
     for module in (job, repairs):
         monkeypatch.setattr(module, "start_spark", lambda *_: Kept(spark))
     shutil.copytree(CONFIG, tmp_path / "config")
-    write_messages(tmp_path / "messages")
+    Workspace(tmp_path, tmp_path / "config" / "tables.yaml").add_file("0001.jsonl", messages())
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "100")
     monkeypatch.setenv("TZ", "UTC")
 
-    def run(line: str) -> str:
-        app.run(shlex.split(line))
+    def run(command: str) -> str:
+        app.run(shlex.split(command))
         printed = capsys.readouterr()
         return printed.out or printed.err
 

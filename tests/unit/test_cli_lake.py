@@ -5,12 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
-import pty
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +17,7 @@ from cdcctl import app
 from cdcctl.errors import ExitCode
 from cdcctl.ui import console
 from cdcctl.ui.output import schema_of
+from tests.terminal import on_a_terminal
 from tests.unit import lake_builder as build
 
 RAW = (
@@ -504,23 +501,13 @@ def test_no_screen_is_wider_than_the_terminal(
     assert max(len(each.rstrip()) for each in plain.splitlines()) <= width
 
 
-def test_a_terminal_shows_colour_unless_no_color_is_set(
-    lake: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_terminal_shows_colour_unless_no_color_is_set(lake: Path) -> None:
     """The screen is read as a terminal gives it: nothing that styles it may be left."""
     line = ["metrics", "show", "--lake", str(lake), "-c", str(lake.parent / "tables.yaml")]
-    monkeypatch.setenv("TERM", "xterm-256color")
 
     def on_terminal(**environment: str) -> str:
-        ours, theirs = pty.openpty()
-        command = [sys.executable, "-m", "cdcctl", *line]
-        done = subprocess.run(
-            command, stdout=theirs, env={**os.environ, **environment}, check=False, timeout=30
-        )
-        os.close(theirs)
-        shown = os.read(ours, 65536).decode()
-        os.close(ours)
-        assert done.returncode == 0
+        code, shown = on_a_terminal(*line, TERM="xterm-256color", **environment)
+        assert code == 0, shown
         return shown
 
     plain = on_terminal(NO_COLOR="1")

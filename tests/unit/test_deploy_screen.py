@@ -80,10 +80,13 @@ class Clock:
 
 def seen_on(state: DeployState, width: int = 80) -> list[str]:
     screen = Console(file=io.StringIO(), width=width, color_system=None)
+    drawing = drawn(state, width)
     with screen.capture() as caught:
-        screen.print(drawn(state, width))
+        screen.print(drawing)
     lines = [line.rstrip() for line in caught.get().splitlines()]
     assert all(len(line) <= width for line in lines), lines
+    # One that is too long would be folded into two.
+    assert len(lines) == len(drawing.renderables), lines
     return lines
 
 

@@ -191,9 +191,7 @@ def test_no_line_is_too_wide_and_nothing_is_cut(
 
 
 @pytest.mark.parametrize("width", [80, 120])
-def test_what_a_deploy_waits_for_is_shown_whole(
-    width: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_a_step_waits_for_is_shown_whole(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
     screen = Terminal()
     monkeypatch.setattr(sys, "stderr", screen)
     monkeypatch.setenv("COLUMNS", str(width))
