@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
-import jsonschema
 import pytest
 
 from cdcctl.local.fleet import FleetCounts
 from cdcctl.operations.demo import DemoReport, TableProof
 from cdcctl.ui import demo as view
-from cdcctl.ui.output import schema_of
 from tests.readme_blocks import hold_to_readme
+from tests.unit.documents import hold_to_schema
 
 TABLES = (
     TableProof("vehicles", 15, 12, 31, {"veh_002": 6, "veh_004": 4, "veh_003": 4}, 6, 0, 12, 3),
@@ -69,5 +67,4 @@ def test_what_the_lake_has_wrong_is_shown(
 
 def test_machines_get_the_proof(report: DemoReport) -> None:
     document = view.demo_document(report)
-    envelope = {"schema": f"cdcctl/{document.schema}", "data": document.data, "warnings": []}
-    jsonschema.validate(json.loads(json.dumps(envelope)), schema_of("demo/v1"))
+    hold_to_schema(document, "demo/v1")

@@ -13,7 +13,6 @@ import pytest
 from cdcctl.local.processes import last_lines
 from cdcctl.operations.local_report import CaptureReport, StackReport
 from cdcctl.ui import local_stack as view
-from cdcctl.ui.output import schema_of
 from glue_job.alerts import Alerts
 from glue_job.contract.loader import load
 from glue_job.contract.telemetry import METRICS
@@ -24,6 +23,7 @@ from glue_job.positions import Lag
 from glue_job.state import StateFile
 from glue_job.stopwatch import Stopwatch
 from tests.unit import lake_builder
+from tests.unit.documents import hold_to_schema
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 EMF = {
@@ -264,9 +264,9 @@ def test_local_status_shows_lag_freshness_and_what_is_wrong(
 
     told.counts(quarantined=2)
     told.take(completeness(0.5, passed=False))
-    data = view.status_document(told.stack()).data
-    envelope = {"schema": "cdcctl/local-status/v1", "data": data, "warnings": []}
-    jsonschema.validate(envelope, schema_of("local-status/v1"))
+    document = view.status_document(told.stack())
+    hold_to_schema(document, "local-status/v1")
+    data = document.data
     assert data["problems"] == [
         {
             "text": "vehicles: completeness of owner is 0.5, below 0.9, in batch 7",

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
 
 from cdcctl.aws.errors import AwsError
 from cdcctl.errors import CdcctlError, ExitCode
 from cdcctl.lake.reader import Lake
-from cdcctl.operations.machine_values import plain
 from cdcctl.operations.status import parts, report
 from cdcctl.operations.status.lake import read_lake
 from cdcctl.operations.target import Target
 from cdcctl.ui import status as view
-from cdcctl.ui.output import schema_of
 from glue_job.contract.lake import LakePaths
 from glue_job.contract.loader import load
 from tests.unit import lake_builder as build
 from tests.unit.answering_aws import AnsweringAws
+from tests.unit.documents import hold_to_schema
 
 NOW = datetime(2026, 11, 22, 12, 30, tzinfo=UTC)
 CONFIG = Path("config/tables.yaml")
@@ -126,12 +123,6 @@ def asked(lake: Lake | None = None, config: Path = CONFIG, **answers: Any) -> re
     return report.examine(where, config, NOW)
 
 
-def hold_to_schema(found: report.StatusReport) -> None:
-    document = view.status_document(found)
-    envelope = {"schema": f"cdcctl/{document.schema}", "data": document.data, "warnings": []}
-    jsonschema.validate(json.loads(json.dumps(envelope, default=plain)), schema_of("status/v1"))
-
-
 def said(found: report.StatusReport) -> str:
     return "\n".join(f"{each.text} | {each.fix}" for each in found.problems)
 
@@ -228,7 +219,7 @@ def test_a_missing_permission_stands_in_its_place(capsys: pytest.CaptureFixture[
     assert "? nothing is wrong in what could be looked at" in screen
     assert found.job.seen is not None
     assert (found.problems, found.is_healthy) == ((), False)
-    hold_to_schema(found)
+    hold_to_schema(view.status_document(found), "status/v1")
     view.show_status(asked(get_metric_data=denied))
     assert "lag: n/a (permission dms:" in capsys.readouterr().out
 
@@ -345,4 +336,4 @@ def test_the_lag_stands_beside_each_table(capsys: pytest.CaptureFixture[str]) ->
 
 
 def test_machines_get_the_same(lake: Lake) -> None:
-    hold_to_schema(asked(lake))
+    hold_to_schema(view.status_document(asked(lake)), "status/v1")
